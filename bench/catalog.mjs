@@ -16,6 +16,7 @@ import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
+import { workersWork } from './work-workers.mjs';
 
 /** @type {readonly import('./target.mjs').Target[]} */
 export const targets = [limit, direct, holdfastUws, holdfastNode, nchan, nginx, httpProxy, pushpin];
@@ -40,6 +41,7 @@ export const parts = {
   resubscribe: [resubscribeWork],
   ack: [acknowledgeWork],
   keys: [keysWork],
+  workers: [workersWork],
   compressed: [compressedWork],
   drain: [drainWork('haproxy')],
   'drain-nginx': [drainWork('nginx')],

@@ -57,6 +57,8 @@ const goals = [
     absolute('ack', 'halfP99Us', edge, 3_000),
     absolute('keys', 'keyRatio', edge, 1.1),
     absolute('keys', 'tokenRatio', edge, 1.1),
+    ...['relayRatio', 'openRatio', 'publishRatio'].map((key) => absolute('workers', key, edge, 1.1)),
+    absolute('workers', 'balance', edge, 1.15),
     ...['drain-haproxy', 'drain-nginx'].flatMap((work) => [
       absolute(work, 'ratio', edge, 1.5),
       absolute(work, 'beyondS', edge, 6),

@@ -72,8 +72,15 @@ function sourcesOf(name) {
     .map((file) => path.join(name, 'src', file));
 }
 
-/** Where JSON.parse may stand: in the one reader for JSON of others, and for a file that comes with the package. */
-const parsers = new Set(['grip/src/wire/json.ts', 'proxy/src/version.ts'].map((file) => path.join(...file.split('/'))));
+/**
+ * Where JSON.parse may stand: in the one reader for JSON of others, for a file that comes with the package, and for what another
+ * process of the same node has written.
+ */
+const parsers = new Set(
+  ['grip/src/wire/json.ts', 'proxy/src/version.ts', 'control-api/src/backplane/workers/message-bytes.ts'].map((file) =>
+    path.join(...file.split('/')),
+  ),
+);
 
 /** @type {string[]} */
 const complaints = [];

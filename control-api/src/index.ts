@@ -36,8 +36,9 @@ export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/ba
 export type { RedisTls } from './backplane/redis/connection/connection.js';
 export { parseRedisUrl, type RedisUrl } from './backplane/redis/connection/url.js';
 export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';
+export { decodeMessage, encodeMessage, MessageEncoder } from './backplane/workers/message-bytes.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
-export { type LinkPort, MessageEncoder, WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
+export { type LinkPort, WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
 export {
   type Cluster,
   type KnownNode,

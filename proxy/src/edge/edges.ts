@@ -2,6 +2,7 @@
 import type { Containment } from '@holdfast/control-api';
 import type { Options } from '../config/table.js';
 import { WsAcceptor } from '../websocket/ws-handshakes.js';
+import { nodeReusesPorts } from './listening.js';
 import { NodeEdge } from './node/edge.js';
 import type { BoundListener, Edge, EdgeDeps, EdgeHandler, Listener } from './port.js';
 import type { TlsCertificates } from './tls-certificates.js';
@@ -37,21 +38,29 @@ export interface EdgesDeps extends EdgeDeps {
 interface EdgeRow {
   /** @throws EdgeError when the edge cannot be loaded on this machine */
   make(handler: EdgeHandler, settings: EdgeSettings, deps: EdgesDeps): Edge;
-  /** With several workers: the process that binds a listener. Where each worker does, the kernel spreads connections (SO_REUSEPORT). */
-  readonly boundBy: 'primary' | 'worker';
+  /**
+   * With several workers: the process that binds a port. Where each worker does, the kernel divides connections (SO_REUSEPORT); where
+   * the primary does, it hands them out in turn.
+   */
+  readonly portsBoundBy: 'primary' | 'worker';
+  /** With several workers: whether these can share a unix socket, which only a primary can bind for them. */
+  readonly sharesSocketFiles: boolean;
 }
 
 /** All edges, by the name that the option `edge` gives them. A new one is a folder beside `node` and `uws`, and a row here. */
 export const edges = {
   node: {
-    boundBy: 'primary',
+    // Not a listening socket that all accept from: without an order among them one gets nearly all where connections come slowly.
+    portsBoundBy: nodeReusesPorts() ? 'worker' : 'primary',
+    sharesSocketFiles: true,
     make: (handler, { websocketMessageMax, allowCompression, ...options }, deps) => {
       const sockets = new WsAcceptor({ websocketMessageMax, allowCompression }, undefined, deps.faults);
       return new NodeEdge(handler, { ...options, sockets }, deps);
     },
   },
   uws: {
-    boundBy: 'worker',
+    portsBoundBy: 'worker',
+    sharesSocketFiles: false,
     make: (handler, settings, { probesFailed: failed, ...deps }) => {
       const options = { ...settings, sharesPorts: settings.isShared };
       // The library's own limit counts other bytes; the edge checks the exact one.

@@ -1,6 +1,7 @@
 /** What every edge needs in order to listen: socket files and their owners, free ports, and errors in one line. */
 import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import type { Listen } from '../config/types/listen.js';
 import { EdgeError } from '../errors.js';
 import type { BoundListener, Listener } from './port.js';
 
@@ -30,19 +31,37 @@ export function boundTo(listener: Listener, address: string, port: number): Boun
   return { ...listener, port, url: `${listener.tls === true ? 'https' : 'http'}://${host}:${port}` };
 }
 
+/** The first versions of node whose servers share a port by themselves (`reusePort`), by their major version; later ones do. */
+const REUSES_PORTS_SINCE: Readonly<Record<number, number>> = { 22: 12, 23: 1 };
+
 /**
- * A port of this address that was free a moment ago, for processes that are to bind the same one.
- * @throws EdgeError when there is none, or no such address
+ * Whether servers of node can each bind the same port (SO_REUSEPORT), among which the kernel then divides connections. Only Linux
+ * divides them evenly.
  */
-export async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(error, { host, port: 0 })));
-    server.listen({ host, port: 0, exclusive: true }, resolve);
+export function nodeReusesPorts(version = process.versions.node, platform: string = process.platform): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return platform === 'linux' && (major > 23 || minor >= (REUSES_PORTS_SINCE[major] ?? Number.POSITIVE_INFINITY));
+}
+
+/**
+ * The ports of these addresses, 0 being any, for processes that are to bind the same ones; in order. All are bound at the same time
+ * and were free a moment ago. Where each process binds them beside the others (SO_REUSEPORT), nothing else keeps it off the port of
+ * another node, or of another listener.
+ * @throws EdgeError when one is in use, there is none, or no such address
+ */
+export async function freePorts(wanted: readonly Pick<Listen, 'host' | 'port'>[]): Promise<number[]> {
+  const servers = wanted.map(() => createServer());
+  const bind = (server: Server, { host, port }: Pick<Listen, 'host' | 'port'>) =>
+    new Promise<number>((resolve, reject) => {
+      server.once('error', (error) => reject(listenError(error, { host, port })));
+      server.listen({ host, port, exclusive: true }, () => resolve((server.address() as AddressInfo).port));
+    });
+  const bound = await Promise.allSettled(servers.map((server, i) => bind(server, wanted[i] as Listen)));
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => void server.close(() => resolve()))));
+  return bound.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
   });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-  return port;
 }
 
 /**

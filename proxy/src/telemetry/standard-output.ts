@@ -11,8 +11,8 @@ import type { Config } from '../config/config.js';
 const OUTPUT = 1;
 const ERROR = 2;
 
-/** Where workers find standard output when their own goes nowhere: behind the channel to their primary. */
-const WORKER_OUTPUT = 4;
+/** Where workers find standard output when their own goes nowhere: behind the channel and the pipe to their primary. */
+const WORKER_OUTPUT = 5;
 
 /** How long another process may take to hand a socket back, in ms; then standard output stays as it is. */
 const RETURN_MS = 5_000;
@@ -54,9 +54,15 @@ export function workerOutputFor(clients: Printing): number {
   return prints(clients) ? WORKER_OUTPUT : OUTPUT;
 }
 
-/** What a worker is started with, for its log to reach standard output; undefined where it is to have that of its primary. */
-export function workerStdio(clients: Printing): ('inherit' | 'ignore' | 'ipc' | number)[] | undefined {
-  return prints(clients) ? ['inherit', 'ignore', 'inherit', 'ipc', OUTPUT] : undefined;
+/**
+ * What a worker is started with: its log reaches standard output, a channel of node's own is open to its primary, and behind that a
+ * pipe.
+ */
+export function workerStdio(clients: Printing): ('inherit' | 'ignore' | 'ipc' | 'pipe' | number)[] {
+  const toPrimary = ['ipc', 'pipe'] as const;
+  return prints(clients)
+    ? ['inherit', 'ignore', 'inherit', ...toPrimary, OUTPUT]
+    : ['inherit', 'inherit', 'inherit', ...toPrimary];
 }
 
 /** Another descriptor of standard output: node has no way to duplicate one. */

@@ -168,8 +168,8 @@ export const uwsLimits: readonly EdgeLimit[] = [
     clauses: [],
   },
   {
-    what: 'Several listeners on one fixed port',
-    why: 'With `workers` other than 1 the port is shared (SO_REUSEPORT), so a second Holdfast started by mistake shares it too. Without workers the second start fails.',
+    what: 'Several nodes on one fixed port',
+    why: 'With `workers` other than 1 the workers share the port (SO_REUSEPORT; so do those of `edge: node` from Node 22.12 on). A second node is refused at its start, but two that start within the same second can both get it.',
     clauses: [],
   },
   {

@@ -13,14 +13,9 @@ import {
   type Message,
   type Position,
 } from '../backplane.js';
-import {
-  decodeMessage,
-  encodeMessage,
-  type LinkPort,
-  type PageMessage,
-  type PrimaryMessage,
-  type WorkerMessage,
-} from './worker-link.js';
+import { decodeBatch, encodeBatch, type PageMessage, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
+import { decodeMessage, encodeMessage } from './message-bytes.js';
+import type { LinkPort } from './worker-link.js';
 
 /** What a {@link WorkerBackplane} is made of. */
 export interface WorkerBackplaneOptions {
@@ -36,9 +31,6 @@ interface Waiting {
   resolve(answer: unknown): void;
   reject(error: ControlError): void;
 }
-
-/** Roughly what a message takes beside its content, in bytes. */
-const MESSAGE_BYTES = 64;
 
 /**
  * {@link Backplane} of one worker. Interest is never live on return of `subscribe`, but after a round trip; it has been
@@ -56,7 +48,6 @@ export class WorkerBackplane implements Backplane {
   #state: 'new' | 'starting' | 'live' | 'closed' = 'new';
   #listener: BackplaneListener | undefined;
   #outgoing: WorkerMessage[] = [];
-  #bytes = 0;
   #count = 0;
   #unavailableReason: string | undefined;
   #isLost = false;
@@ -70,7 +61,7 @@ export class WorkerBackplane implements Backplane {
       this.head = (channel) => this.#refusal() ?? this.#head(channel);
     }
     port.listen(
-      (messages) => this.#receive(messages as readonly PrimaryMessage[]),
+      (batch) => this.#receive(batch as Buffer),
       () => this.#onLost(),
     );
   }
@@ -94,7 +85,7 @@ export class WorkerBackplane implements Backplane {
     const refusal = this.#refusal();
     if (refusal !== undefined) return refusal;
     if (this.#interest.has(channel)) return this.#interest.get(channel);
-    const pending: Promise<void> = this.#ask((n) => ['subscribe', n, channel], channel.length).then(
+    const pending: Promise<void> = this.#ask((n) => ['subscribe', n, channel]).then(
       () => {
         if (this.#interest.get(channel) === pending) this.#interest.set(channel, undefined);
       },
@@ -110,7 +101,7 @@ export class WorkerBackplane implements Backplane {
   }
 
   unsubscribe(channel: string): void {
-    if (this.#interest.delete(channel)) this.#send(['unsubscribe', channel], channel.length);
+    if (this.#interest.delete(channel)) this.#send(['unsubscribe', channel]);
   }
 
   close(): Promise<void> {
@@ -130,8 +121,7 @@ export class WorkerBackplane implements Backplane {
 
   async #publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     const encoded = messages.map(encodeMessage);
-    const bytes = encoded.reduce((sum, { length }) => sum + length, 0);
-    return (await this.#ask((n) => ['publish', n, encoded], bytes)) as readonly Acceptance[];
+    return (await this.#ask((n) => ['publish', n, encoded])) as readonly Acceptance[];
   }
 
   async #read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
@@ -143,30 +133,27 @@ export class WorkerBackplane implements Backplane {
     return (await this.#ask((n) => ['head', n, channel])) as Position | undefined;
   }
 
-  #ask(message: (n: number) => WorkerMessage, bytes = 0): Promise<unknown> {
+  #ask(message: (n: number) => WorkerMessage): Promise<unknown> {
     if (this.#isLost) return Promise.reject(lost());
     const n = ++this.#count;
     const answer = new Promise((resolve, reject) => this.#waiting.set(n, { resolve, reject }));
-    this.#send(message(n), bytes);
+    this.#send(message(n));
     return answer;
   }
 
-  #send(message: WorkerMessage, bytes: number): void {
-    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
-    this.#outgoing.push(message);
-    this.#bytes += bytes + MESSAGE_BYTES;
+  #send(message: WorkerMessage): void {
+    if (this.#outgoing.push(message) === 1) queueMicrotask(() => this.#flush());
   }
 
   #flush(): void {
     if (this.#outgoing.length === 0) return;
-    const [messages, bytes] = [this.#outgoing, this.#bytes];
+    const messages = this.#outgoing;
     this.#outgoing = [];
-    this.#bytes = 0;
-    if (!this.#isLost) this.#port.post(messages, bytes);
+    if (!this.#isLost) this.#port.post(encodeBatch(messages));
   }
 
-  #receive(messages: readonly PrimaryMessage[]): void {
-    for (const message of messages) {
+  #receive(batch: Buffer): void {
+    for (const message of decodeBatch<PrimaryMessage>(batch)) {
       switch (message[0]) {
         case 'message':
           this.#deliver(decodeMessage(message[1]));

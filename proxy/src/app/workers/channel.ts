@@ -1,4 +1,4 @@
-/** Notifications, questions and answers by topic between primary and worker, over the IPC channel of a process. */
+/** Notifications, questions and answers by topic between primary and worker, over a pipe, or the IPC channel of a process. */
 import type { LinkPort } from '@holdfast/control-api';
 import type { Clock } from '../../runtime/clock.js';
 
@@ -22,7 +22,7 @@ export const ANSWER_MS = 5_000;
 /** Roughly what a message takes beside its content, in bytes. */
 const MESSAGE_BYTES = 128;
 
-/** The end of an IPC channel: `process` in a worker, a worker's process in the primary. */
+/** One end of what carries a {@link Channel}: a `Pipe`, or a process that node has connected with this one. */
 export interface IpcEnd {
   readonly connected: boolean;
   send?(message: unknown, handle: undefined, options: undefined, sent: (error: Error | null) => void): boolean;
@@ -114,9 +114,9 @@ export class Channel {
   /** A port for a link, over a topic of its own. */
   port(topic: string): LinkPort {
     return {
-      post: (message, bytes) => void this.notify(topic, message, bytes),
-      listen: (message, closed) => {
-        this.on(topic, message);
+      post: (batch) => this.#post(['notify', topic, batch], batch.length, () => {}),
+      listen: (received, closed) => {
+        this.on(topic, received);
         this.#closers.push(closed);
       },
     };
@@ -128,20 +128,24 @@ export class Channel {
   }
 
   #send(frame: Frame, bytes: number): Promise<void> {
-    const { connected, send } = this.#end;
-    if (!connected || send === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#post(frame, bytes, resolve));
+  }
+
+  #post(frame: Frame, bytes: number, done: () => void): void {
+    if (!this.#end.connected || this.#end.send === undefined) {
+      done();
+      return;
+    }
     const weight = bytes + MESSAGE_BYTES;
     this.#queued += weight;
     if (this.#queued > CHANNEL_QUEUE_MAX && !this.#isOver) {
       this.#isOver = true;
       this.#overflowed();
     }
-    return new Promise((resolve) => {
-      // An error means that the other end has gone: `disconnect` follows.
-      send.call(this.#end, frame, undefined, undefined, () => {
-        this.#queued -= weight;
-        resolve();
-      });
+    // An error means that the other end has gone: `disconnect` follows.
+    this.#end.send(frame, undefined, undefined, () => {
+      this.#queued -= weight;
+      done();
     });
   }
 

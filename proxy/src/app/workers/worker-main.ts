@@ -1,4 +1,5 @@
 /** What a worker process runs: one data plane, for its primary. Started by node:cluster, which ends it when its primary has gone. */
+import { Socket } from 'node:net';
 import { type Containment, Faults, type Tracing, uncontained, WorkerBackplane } from '@holdfast/control-api';
 import { userText } from '../../errors.js';
 import { guardedClock, realClock } from '../../runtime/clock.js';
@@ -10,6 +11,7 @@ import { makeTracing } from '../../tracing/make-tracing.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
+import { PIPE_FD, Pipe } from './pipe.js';
 import type { SpreadOrder, WorkerFailure, WorkerInit, WorkerLoad } from './worker-process.js';
 
 /** How often the load is reported to the primary, in ms. */
@@ -24,7 +26,10 @@ const LOAD_MS = 1_000;
 const STATS_QUEUE_MAX = 16 * 1024 * 1024;
 
 let faults: Containment = uncontained;
-const channel = new Channel(process, { clock: realClock, faulted: (error) => faults.caught('worker', error) });
+const channel = new Channel(new Pipe(new Socket({ fd: PIPE_FD })), {
+  clock: realClock,
+  faulted: (error) => faults.caught('worker', error),
+});
 
 // A signal to the whole process group or service is for the primary, which passes it on to its workers.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});

@@ -16,7 +16,7 @@ import type { Exposition, Readiness } from '../../admin/server.js';
 import type { Config } from '../../config/config.js';
 import type { Listen } from '../../config/types/listen.js';
 import { edges } from '../../edge/edges.js';
-import { freePort, prepareSocketFile } from '../../edge/listening.js';
+import { freePorts, prepareSocketFile } from '../../edge/listening.js';
 import { EdgeError } from '../../errors.js';
 import { resumeKey } from '../../history/tokens.js';
 import { readRoutes } from '../../routes/routes-source.js';
@@ -117,14 +117,12 @@ export class WorkerPool implements Serving {
   /** Starts all; rejects with the first failure: what keeps one from serving, such as a port in use, keeps all. */
   async start(): Promise<readonly string[]> {
     this.#config = await this.#chosenListeners();
-    const stdio = workerStdio(this.#config);
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
       args: [],
-      serialization: 'advanced',
-      ...(stdio && { stdio }),
+      stdio: workerStdio(this.#config),
     });
-    // Left to the system, most connections would go to a few workers.
+    // For what the primary binds. Left to the system, most connections would go to a few workers.
     cluster.schedulingPolicy = cluster.SCHED_RR;
     const [urls = []] = await Promise.all(this.#places.map((place) => this.#fill(place).serving));
     this.#isStarted = true;
@@ -140,28 +138,24 @@ export class WorkerPool implements Serving {
   }
 
   /**
-   * The listeners as all workers can have them. Where each worker binds them itself, beside the others (SO_REUSEPORT), a port
-   * that the system is to choose must be chosen before.
+   * The listeners as all workers can have them. Where each worker binds a port itself, beside the others (SO_REUSEPORT), it is chosen
+   * before if the system is to choose it, and must be free: nothing else keeps a second node off it.
    */
   async #chosenListeners(): Promise<Config> {
     const { edge, httpPort, httpsPorts, localPorts } = this.#config;
-    if (edges[edge].boundBy === 'primary') {
-      for (const { path } of localPorts) await prepareSocketFile(path);
-      return this.#config;
-    }
-    if (localPorts.length > 0) {
+    const { portsBoundBy, sharesSocketFiles } = edges[edge];
+    if (localPorts.length > 0 && !sharesSocketFiles) {
       throw new EdgeError(
         'ERR_EDGE_UNAVAILABLE',
         `edge ${edge}: workers cannot share local_ports; use edge: node, or workers: 1`,
       );
     }
-    const choose = async (listen: Listen): Promise<Listen> =>
-      listen.port === 0 ? { ...listen, port: await freePort(listen.host) } : listen;
-    return {
-      ...this.#config,
-      httpPort: await Promise.all(httpPort.map(choose)),
-      httpsPorts: await Promise.all(httpsPorts.map(choose)),
-    };
+    for (const { path } of localPorts) await prepareSocketFile(path);
+    if (portsBoundBy === 'primary') return this.#config;
+    const wanted = [...httpPort, ...httpsPorts];
+    const ports = await freePorts(wanted);
+    const chosen = wanted.map((listen, i): Listen => ({ ...listen, port: ports[i] as number }));
+    return { ...this.#config, httpPort: chosen.slice(0, httpPort.length), httpsPorts: chosen.slice(httpPort.length) };
   }
 
   closeAfterAnswers(closes: boolean): void {

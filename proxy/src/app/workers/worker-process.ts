@@ -1,5 +1,6 @@
 /** One worker as its primary sees it: what it is started with, the process, the channel to it, its link, its end. */
 import cluster, { type Worker } from 'node:cluster';
+import type { Socket } from 'node:net';
 import {
   type BackplaneHub,
   type Containment,
@@ -13,6 +14,7 @@ import { WorkerError } from '../../errors.js';
 import { guardedClock, realClock, type Timer } from '../../runtime/clock.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
+import { PIPE_FD, Pipe } from './pipe.js';
 
 /**
  * How long a worker that is to stop may take beyond the time for its open requests, in ms; its log takes some.
@@ -92,7 +94,8 @@ export class WorkerProcess {
     this.#log = log;
     this.#process = cluster.fork();
     const clock = guardedClock(faults);
-    this.channel = new Channel(this.#process.process, {
+    const pipe = new Pipe(this.#process.process.stdio[PIPE_FD] as Socket);
+    this.channel = new Channel(pipe, {
       clock,
       overflowed: () => this.#giveUp(),
       faulted: (error) => faults.caught('worker', error),
@@ -107,8 +110,10 @@ export class WorkerProcess {
     this.channel.on('load', (load: WorkerLoad) => {
       this.#load = load;
     });
+    // What it has sent before its end is read before that.
+    const drained = new Promise<void>((resolve) => pipe.once('disconnect', resolve));
     const exit = new Promise<[number, NodeJS.Signals | null]>((resolve) =>
-      this.#process.once('exit', (...how) => resolve(how as [number, NodeJS.Signals | null])),
+      this.#process.once('exit', (...how) => drained.then(() => resolve(how as [number, NodeJS.Signals | null]))),
     );
     this.serving = new Promise((resolve, reject) => {
       this.channel.on('serving', (urls: readonly string[]) => {

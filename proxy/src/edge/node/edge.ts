@@ -11,7 +11,7 @@ import { isDetached } from '../../runtime/node-internals/http-socket.js';
 import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket-writes.js';
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerText } from '../edge-answers.js';
-import { applySocketOwner, boundTo, listenError, prepareSocketFile } from '../listening.js';
+import { applySocketOwner, boundTo, listenError, nodeReusesPorts, prepareSocketFile } from '../listening.js';
 import type {
   BoundListener,
   ClientBody,
@@ -55,7 +55,10 @@ export interface NodeEdgeOptions
     | 'clientHalfCloseGrace'
     | 'writeTimeout'
   > {
-  /** Other processes have the same listeners, which a primary opens for all; it prepares their socket files. */
+  /**
+   * Other processes have the same listeners: each its own on the same port where node can do that, else those that a primary opens for
+   * all, as it does with unix sockets, whose files it prepares.
+   */
   readonly isShared?: boolean;
   readonly certificates: TlsCertificates;
   readonly sockets: WsAcceptor;
@@ -101,11 +104,14 @@ export class NodeEdge implements Edge {
     const server = listener.tls ? this.#createTls() : createServer(serverOptions(this.#options));
     this.#prepare(server, listener);
     if (listener.path !== undefined && !this.#options.isShared) await prepareSocketFile(listener.path);
+    // Otherwise node:cluster has the primary bind it.
+    const shared = this.#options.isShared && nodeReusesPorts() ? { reusePort: true } : {};
     await new Promise<void>((resolve, reject) => {
       server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
       const done = () => resolve();
       if (listener.path !== undefined) server.listen(listener.path, done);
-      else server.listen({ host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
+      else
+        server.listen({ ...shared, host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
     });
     if (listener.path !== undefined) applySocketOwner(listener);
     this.#servers.add(server);

@@ -8,6 +8,7 @@ import { acknowledgeWork } from './work-acknowledge.mjs';
 import { burstWork } from './work-burst.mjs';
 import { compressedWork } from './work-compressed.mjs';
 import { drainWork } from './work-drain.mjs';
+import { echoWork } from './work-echo.mjs';
 import { holdWork } from './work-hold.mjs';
 import { keysWork } from './work-keys.mjs';
 import { latencyWork } from './work-latency.mjs';
@@ -33,6 +34,7 @@ export const parts = {
   bursts: [burstWork('bursts-streams', 'stream'), burstWork('bursts-websockets', 'ws')],
   publish: [publishWork],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
+  echo: [echoWork('socket'), echoWork('over-http')],
   latency: [latencyWork],
   'redis-latency': [redisLatencyWork],
   resubscribe: [resubscribeWork],

@@ -8,6 +8,7 @@ import { acknowledgeWork } from './work-acknowledge.mjs';
 import { burstWork } from './work-burst.mjs';
 import { compressedWork } from './work-compressed.mjs';
 import { drainWork } from './work-drain.mjs';
+import { echoWork } from './work-echo.mjs';
 import { holdWork } from './work-hold.mjs';
 import { idleWork } from './work-idle.mjs';
 import { keysWork } from './work-keys.mjs';
@@ -36,6 +37,7 @@ export const parts = {
   idle: [idleWork('idle-streams', 'stream'), idleWork('idle-websockets', 'ws')],
   publish: [publishWork],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
+  echo: [echoWork('socket'), echoWork('over-http')],
   latency: [latencyWork],
   'redis-latency': [redisLatencyWork],
   resubscribe: [resubscribeWork],

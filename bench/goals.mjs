@@ -33,7 +33,10 @@ const goals = [
   ratio('websockets', 'deliveryUs', edges.node, 'nchan', 1.3),
   ratio('publish', 'singleUs', edges.node, 'pushpin', 0.6),
   ratio('publish', 'singleUs', edges.uws, 'nchan', 1.3),
+  ratio('pass-small', 'requestUs', edges.uws, 'nginx', 2),
+  ratio('pass-small', 'requestUs', edges.node, 'nginx', 2.6),
   ...Object.values(edges).flatMap((edge) => [
+    ratio('echo-socket', 'echoUs', edge, 'nginx', 1.6),
     absolute('publish', 'batchUs', edge, 10),
     ...Object.entries(fanOut).map(([work, key]) => ratio(work, key, edge, 'pushpin', 0.2)),
     absolute('bursts-streams', 'share', edge, 0.35),

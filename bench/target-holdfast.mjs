@@ -18,7 +18,7 @@ function holdfast(edge) {
   return {
     name: `holdfast-${edge}`,
     title: `Holdfast, ${edge} edge`,
-    roles: ['hold', 'pass'],
+    roles: ['hold', 'pass', 'echo'],
     asksOrigin: true,
     isGrip: true,
     missing: () => undefined,
@@ -51,7 +51,7 @@ export async function startInOne(edge, originPort, extras) {
       http_port: `127.0.0.1:${ports[i]?.client}`,
       push_in_http_port: ports[i]?.control,
       edge,
-      routes: [routeTo(originPort)],
+      routes: routesTo(originPort),
       log_level: 1,
       message_hwm: -1,
       ...extra,
@@ -64,9 +64,9 @@ export async function startInOne(edge, originPort, extras) {
   return nodes;
 }
 
-/** @param {number} originPort */
-function routeTo(originPort) {
-  return `* 127.0.0.1:${originPort},over_http`;
+/** Its own WebSocket, and all else over HTTP. @param {number} originPort */
+function routesTo(originPort) {
+  return [`* 127.0.0.1:${originPort},over_http`, `*,path_beg=/echo 127.0.0.1:${originPort}`];
 }
 
 /** @typedef {{ client: number, control: number }} Ports  of 127.0.0.1 */
@@ -75,7 +75,7 @@ function routeTo(originPort) {
 function argumentsOf(edge, { client, control }, originPort) {
   return [
     ...['--port', `127.0.0.1:${client}`, '--control-port', String(control), '--edge', edge],
-    ...['--route', routeTo(originPort)],
+    ...routesTo(originPort).flatMap((route) => ['--route', route]),
     // As with the others, no access log; and nothing that would slow a great number of deliveries down.
     ...['--log-level', '1', '--client-maxconn', String(CONNECTIONS_MAX), '--message-hwm', '-1'],
   ];

@@ -27,7 +27,7 @@ export const limit = {
 export const direct = {
   name: 'direct',
   title: 'the origin itself (limit)',
-  roles: ['pass'],
+  roles: ['pass', 'echo'],
   asksOrigin: false,
   isGrip: false,
   missing: () => undefined,

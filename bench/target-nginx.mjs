@@ -94,7 +94,7 @@ export const nchan = {
 export const nginx = {
   name: 'nginx',
   title: 'nginx',
-  roles: ['pass'],
+  roles: ['pass', 'echo'],
   asksOrigin: true,
   isGrip: false,
   missing: () => (nginxFile === undefined ? 'nginx' : undefined),
@@ -110,6 +110,12 @@ export const nginx = {
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    location /echo {
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection "upgrade";
+    }
   }`,
         ),
       () => ({}),

@@ -108,7 +108,7 @@ async function answers(url) {
 export const pushpin = {
   name: 'pushpin',
   title: 'Pushpin 1.36',
-  roles: ['hold', 'pass'],
+  roles: ['hold', 'pass', 'echo'],
   asksOrigin: true,
   isGrip: true,
   // A second after the first subscription to a channel it asks the origin again for all that is held on it.
@@ -118,7 +118,8 @@ export const pushpin = {
     const folder = makeFolder('pushpin');
     const ports = { client: await freePort(), control: await freePort() };
     for (const name of ['run', 'log', 'runner/certs']) mkdirSync(path.join(folder, name), { recursive: true });
-    writeFileSync(path.join(folder, 'routes'), `* 127.0.0.1:${originPort},over_http\n`);
+    const origin = `127.0.0.1:${originPort}`;
+    writeFileSync(path.join(folder, 'routes'), `* ${origin},over_http\n*,path_beg=/echo ${origin}\n`);
     writeFileSync(path.join(folder, 'pushpin.conf'), pushpinConf(folder, ports));
     writeFileSync(path.join(folder, 'zurl.conf'), zurlConf(folder));
     const zurl = start(programs.zurl, [`--config=${folder}/zurl.conf`], { cwd: folder });

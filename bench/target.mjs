@@ -5,7 +5,7 @@ import path from 'node:path';
 import { stop, treeOf } from './process.mjs';
 
 /** @typedef {'stream' | 'ws' | 'poll'} Kind  of hold */
-/** @typedef {'hold' | 'pass'} Role  holds clients; passes requests on */
+/** @typedef {'hold' | 'pass' | 'echo'} Role  holds clients; passes requests on; passes messages of WebSockets on */
 /**
  * @typedef {object} Target
  * @property {string} name   what --targets calls it

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "asker.h"
+#include "echoer.h"
 #include "hold.h"
 #include "publisher.h"
 
@@ -303,6 +304,43 @@ static void run_request(void) {
   finish();
 }
 
+/* echo path=p size=bytes [concurrent=n] [warm=s] seconds=n */
+static void run_echo(void) {
+  int concurrent = (int)number_of("concurrent", 64);
+  text_of("path", echoing.path, sizeof echoing.path);
+  first_failure[0] = 0;
+  echoing.size = (size_t)number_of("size", 100);
+  if (echoing.size > ECHO_MAX) echoing.size = ECHO_MAX;
+  echoing.goes_on = 1;
+  echoing.opened = 0;
+  echoing.wrong = echoing.failed = 0;
+  echoing.echoers = calloc((size_t)concurrent, sizeof *echoing.echoers);
+  for (int i = 0; i < concurrent; i++) {
+    echoing.echoers[i].source.ready = echoer_ready;
+    connect_source(&echoing.echoers[i].source, options.port);
+  }
+  uint64_t end = now_ns() + 10 * SECOND_NS;
+  while (echoing.opened < concurrent && echoing.failed == 0 && now_ns() < end) turn(end);
+  for (int i = 0; i < concurrent; i++) {
+    if (echoing.echoers[i].is_open) echoer_say(&echoing.echoers[i]);
+  }
+  turn_until(now_ns() + (uint64_t)(number_of("warm", 0.5) * 1e9));
+  double cpu = measured_cpu_us(), own = own_cpu_us();
+  uint64_t start = now_ns();
+  echoing.done = 0;
+  latency_clear(&echoing.times);
+  turn_until(start + (uint64_t)(number_of("seconds", 2) * 1e9));
+  printf("{\"opened\":%d,\"done\":%llu,\"wall_us\":%.1f,\"cpu_us\":%.1f,\"client_cpu_us\":%.1f", echoing.opened,
+         (unsigned long long)echoing.done, (double)(now_ns() - start) / 1e3, measured_cpu_us() - cpu, own_cpu_us() - own);
+  echoing.goes_on = 0;
+  turn_until(now_ns() + SETTLE_NS);
+  for (int i = 0; i < concurrent; i++) echoer_close(&echoing.echoers[i], NULL);
+  free(echoing.echoers);
+  printf(",\"wrong\":%llu,\"failed\":%llu", (unsigned long long)echoing.wrong, (unsigned long long)echoing.failed);
+  latency_print("times", &echoing.times);
+  finish();
+}
+
 static void run_close(void) {
   for (int i = 0; i < options.count; i++) {
     if (holds[i].phase != CLOSED) hold_close(&holds[i], 0);
@@ -358,7 +396,7 @@ static void read_options(int count, char **arguments) {
 int main(int count, char **arguments) {
   static const struct { const char *name; void (*run)(void); } commands[] = {
       {"open", run_open},   {"publish", run_publish}, {"pace", run_pace},       {"expect", run_expect}, {"report", run_report}, {"send", run_send},
-      {"sweep", run_sweep}, {"request", run_request}, {"close", run_close}, {"pids", run_pids},     {"cpu", run_cpu},
+      {"sweep", run_sweep}, {"request", run_request}, {"echo", run_echo}, {"close", run_close}, {"pids", run_pids},     {"cpu", run_cpu},
   };
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);

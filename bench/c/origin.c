@@ -5,15 +5,19 @@
  *   GET /stream?ch=c   a stream hold on c            POST /ws?ch=c   WebSocket-over-HTTP: OPEN is accepted, subscribed to c
  *   GET /poll?ch=c     a response hold on c          GET /bytes/n    n bytes
  *   POST /swallow      answers how many bytes came   GET /count      what has been asked so far, as JSON
+ *   GET /echo          a WebSocket that sends back   POST /events    WebSocket-over-HTTP that does, without GRIP
  */
 #define _GNU_SOURCE
-#include "server.h"
+#include "websocket.h"
 
 /* Bytes of the largest plain body. */
 #define BODY_MAX (4 * 1024 * 1024)
 
-enum kind { STREAM, POLL, WEBSOCKET, BYTES, SWALLOW, COUNT, OTHER, KINDS };
-static const char *paths[] = {"/stream", "/poll", "/ws", "/bytes/", "/swallow", "/count"};
+/* Bytes of the events that one request brings for them to be sent back. */
+#define EVENTS_MAX 8192
+
+enum kind { STREAM, POLL, WEBSOCKET, BYTES, SWALLOW, COUNT, ECHO, EVENTS, OTHER, KINDS };
+static const char *paths[] = {"/stream", "/poll", "/ws", "/bytes/", "/swallow", "/count", "/echo", "/events"};
 
 static uint64_t asked[KINDS], signatures;
 static char answer[BODY_MAX + 1024];
@@ -31,6 +35,11 @@ static void on_head(struct client *client, const char *head) {
   snprintf(client->path, sizeof client->path, "%.*s", (int)strcspn(path, " "), path);
   if (field_of(head, "grip-sig") != NULL) signatures++;
   if (client->kind != WEBSOCKET) asked[client->kind]++;
+  if (client->kind == ECHO) {
+    const char *key = field_of(head, "sec-websocket-key");
+    if (key != NULL && strcspn(key, "\r\n") >= KEY_LENGTH) begin_echo(client, key);
+    else client->kind = OTHER;
+  }
 }
 
 static void on_data(struct client *client, const char *data, size_t length) {
@@ -39,6 +48,10 @@ static void on_data(struct client *client, const char *data, size_t length) {
     int opens = length >= 4 && memcmp(data, "OPEN", 4) == 0;
     if (opens) asked[WEBSOCKET]++;
     else client->kind = OTHER;
+  }
+  if (client->kind == EVENTS && client->body + length <= EVENTS_MAX) {
+    if (client->text == NULL) client->text = malloc(EVENTS_MAX + 1);
+    memcpy(client->text + client->body, data, length);
   }
   client->body += length;
 }
@@ -60,6 +73,14 @@ static int events_answer(const char *events) {
                  "HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events\r\nSec-WebSocket-Extensions: grip\r\n"
                  "Content-Length: %zu\r\n\r\n%s",
                  strlen(events), events);
+}
+
+/* The client's own events, OPEN and TEXT, as the origin's. */
+static int same_events_answer(const struct client *client) {
+  size_t length = client->body <= EVENTS_MAX ? client->body : 0;
+  int head = sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events\r\nContent-Length: %zu\r\n\r\n", length);
+  if (length > 0) memcpy(answer + head, client->text, length);
+  return head + (int)length;
 }
 
 static int open_answer(const char *channel) {
@@ -97,6 +118,7 @@ static void on_end(struct client *client) {
       break;
     case SWALLOW: length = plain_answer(text, (size_t)sprintf(text, "%llu\n", (unsigned long long)client->body)); break;
     case COUNT: length = count_answer(); break;
+    case EVENTS: length = same_events_answer(client); break;
     default:
       length = strncmp(client->path, "/ws", 3) == 0 ? events_answer("") : plain_answer("ok\n", 3);
       break;

@@ -32,6 +32,9 @@ struct client {
   int place;
   uint64_t body;
   char path[64];
+  char *text;
+  /* Takes what comes from here on, which is no HTTP any more. */
+  void (*raw)(struct client *client, char *at, char *end);
 };
 
 static void on_head(struct client *client, const char *head);
@@ -83,6 +86,7 @@ static void drop_client(struct client *client) {
   close(client->fd);
   free(client->out);
   free(client->in.part);
+  free(client->text);
   free(client);
 }
 
@@ -94,6 +98,7 @@ static void read_client(struct client *client) {
   const char *data;
   size_t length;
   for (;;) {
+    if (client->raw != NULL) return client->raw(client, at, end);
     switch (message_next(&client->in, &at, end, &data, &length)) {
       case NEED_MORE: return;
       case HEAD: on_head(client, data); break;

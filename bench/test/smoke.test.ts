@@ -76,7 +76,17 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
   }
   for (const work of [
     ...['streams', 'websockets', 'polls', 'bursts-streams', 'bursts-websockets'],
-    ...['pass-small', 'pass-large', 'pass-upload', 'latency', 'ack', 'keys', 'publish'],
+    ...[
+      'pass-small',
+      'pass-large',
+      'pass-upload',
+      'echo-socket',
+      'echo-over-http',
+      'latency',
+      'ack',
+      'keys',
+      'publish',
+    ],
   ]) {
     const record = recordOf(work);
     t.strictSame(record?.problems, [], `${work}: every item or answer came once, unchanged`);

@@ -11,6 +11,7 @@ import { connectOptions, guardedConnect, isBlocked } from './connect-options.js'
 import { HttpCall } from './http-call.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { type Connect, readingExactly } from './undici/answer-reading.js';
+import { plainConnections } from './undici/plain-connections.js';
 
 /** How requests to origins are made. Without `originConnectionMaxAge` connections have no maximum age. */
 export interface OriginClientOptions
@@ -56,6 +57,8 @@ const MAX_TLS_POOLS = 512;
 export class OriginClient {
   readonly #options: OriginClientOptions;
   readonly #plain = new Map<string, PooledOrigin>();
+  /** The same by the target itself, while it is there: to name it costs more than the rest of finding it. */
+  readonly #known = new WeakMap<HttpTarget, PooledOrigin>();
   readonly #tls = new Map<string, PooledOrigin>();
   #closed: Promise<void> | undefined;
 
@@ -66,6 +69,11 @@ export class OriginClient {
   /** The origin behind a target, for requests that carry `host` as their Host header. */
   origin(target: HttpTarget, host: string): Origin {
     if (target.ssl) return this.#tlsOrigin(target, host);
+    const known = this.#known.get(target);
+    return known?.isClosed === false ? known : this.#plainOrigin(target);
+  }
+
+  #plainOrigin(target: HttpTarget): Origin {
     const key = `${target.host}|${target.port}|${target.untrusted}`;
     let origin = this.#plain.get(key);
     if (origin === undefined) {
@@ -73,6 +81,7 @@ export class OriginClient {
       this.#plain.set(key, origin);
       if (this.#plain.size > MAX_PLAIN_POOLS) closeFirst(this.#plain);
     }
+    this.#known.set(target, origin);
     return origin;
   }
 
@@ -128,22 +137,24 @@ class PooledOrigin implements Origin {
   readonly #blocked: boolean;
   readonly #faults: Containment;
   readonly #headTimeout: number;
-  /** For TLS, where it differs from the Host field. */
+  /** For TLS, where it differs from the Host field. Without TLS any, for undici would look for one in the Host field of each request. */
   readonly #serverName: string | undefined;
   #closed = false;
 
   constructor(target: HttpTarget, options: OriginClientOptions, serverName?: string) {
-    this.#serverName = serverName;
+    this.#serverName = target.ssl ? serverName : target.host;
     const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
     const url = `${target.ssl ? 'https' : 'http'}://${name}:${target.port}`;
     this.#blocked = isBlocked(target);
     this.#faults = options.faults ?? uncontained;
     this.#headTimeout = options.originTimeout;
-    const connect = buildConnector({
+    const made = {
       allowH2: false,
       timeout: options.originConnectTimeout,
       ...connectOptions(target, options.lookup),
-    });
+    };
+    const connectorOf = (more: object) => buildConnector({ ...made, ...more }) as Connect<never>;
+    const connect = target.ssl ? connectorOf({}) : plainConnections<never>((onread) => connectorOf({ onread }));
     const settings = {
       pipelining: 1,
       allowH2: false,
@@ -154,7 +165,7 @@ class PooledOrigin implements Origin {
       connect: readingExactly(
         guardedConnect(connect, options.admits ?? always) as Connect<never>,
         options.parserFound ?? always,
-      ) as typeof connect,
+      ) as buildConnector.connector,
     };
     this.#connections = new OriginConnections(() => new Client(url, settings), options.originConnectionMaxAge);
   }
@@ -178,6 +189,11 @@ class PooledOrigin implements Origin {
 
   closeIdle(): void {
     this.#connections.closeIdle();
+  }
+
+  /** No request is sent any more. */
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   close(): Promise<void> {

@@ -100,13 +100,17 @@ class Selection {
   }
 
   #add(name: string, value: string): void {
-    const lower = name.toLowerCase();
-    if (HOP.has(lower) || posesAsOwned(lower)) return;
+    const { lower, folded, group } = meaningOf(name);
+    if (group === 'never') return;
+    if (this.#rules.requestId !== undefined && folded === this.#rules.requestId.folded) return;
+    if (group === 'plain') {
+      if (this.#named.size === 0 || !this.#named.has(lower)) this.kept.push(name, value);
+      return;
+    }
     if (lower.startsWith('grip-') && !this.#request.trusted) return;
     if (this.#rules.ownsClientCert && !this.#request.trusted && isClientCert(lower)) return;
     if (this.#request.speaksGrip && isGripField(lower)) return;
-    if (this.#rules.traces && (lower === 'traceparent' || lower === 'tracestate')) return;
-    if (this.#rules.requestId !== undefined && foldedName(lower) === this.#rules.requestId.folded) return;
+    if (this.#rules.traces && isTraceField(lower)) return;
     if (lower === 'forwarded' && this.#rules.setForwarded) return;
     if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
     else if (lower === 'cdn-loop' && this.#rules.cdnLoop !== '') this.cdnLoop.push(value);
@@ -309,6 +313,64 @@ function posesAsOwned(lower: string): boolean {
   const name = foldedName(lower);
   return HOP.has(name) || OWNED.has(name) || OWNED_BEGINNINGS.some((beginning) => name.startsWith(beginning));
 }
+
+function isTraceField(lower: string): boolean {
+  return lower === 'traceparent' || lower === 'tracestate';
+}
+
+/** What a name says of a field, whatever the request. */
+interface Meaning {
+  readonly lower: string;
+  readonly folded: string;
+  /** `never`: it goes no further. `plain`: nothing but Connection, and the request's id, concerns it. `ruled`: options and the client decide. */
+  readonly group: 'never' | 'plain' | 'ruled';
+}
+
+/** The names that were met last: clients use few, over and over. */
+const meanings = new Map<string, Meaning>();
+
+/**
+ * @limit {} names of request fields that are remembered, with what they mean
+ * @over all are forgotten
+ */
+const NAMES_MAX = 1_024;
+
+/**
+ * @limit {} characters of a name that is remembered
+ * @over it is looked at each time
+ */
+const NAME_MAX = 64;
+
+function meaningOf(name: string): Meaning {
+  const known = meanings.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  const never = HOP.has(lower) || posesAsOwned(lower);
+  const meaning: Meaning = {
+    lower,
+    folded: foldedName(lower),
+    group: never ? 'never' : isRuled(lower) ? 'ruled' : 'plain',
+  };
+  if (name.length > NAME_MAX) return meaning;
+  if (meanings.size >= NAMES_MAX) meanings.clear();
+  meanings.set(name, meaning);
+  return meaning;
+}
+
+function isRuled(lower: string): boolean {
+  if (isGripField(lower) || isClientCert(lower) || isTraceField(lower)) return true;
+  return RULED.has(lower) || lower.startsWith('grip-') || lower.startsWith(MARK);
+}
+
+/** Other names of which options decide. */
+const RULED = new Set([
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-protocol',
+  'cdn-loop',
+  'pushpin-route',
+]);
 
 /** A name, in lower case, as origins that know no other separator see it. */
 export function foldedName(lower: string): string {

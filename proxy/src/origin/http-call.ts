@@ -93,20 +93,19 @@ export class HttpCall implements OriginCall {
     else if (this.framing !== undefined) frameUpload(body as Readable, this.framing);
   }
 
-  onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
+  /** `raw` are bytes, or text of a character for each. */
+  onHeaders(status: number, raw: (Buffer | string)[], resume: () => void, reason: string): boolean {
     if (this.#over) return true;
     const isFinal = isFinalStatus(status);
     if (!isFinal && !isInterimStatus(status)) {
       this.#refuse(`the origin answered with status ${String(status).padStart(3, '0')}`);
       return true;
     }
-    const headers: string[] = [];
+    const headers = typeof raw[0] === 'string' ? (raw as string[]) : raw.map(latin1);
     let length: number | undefined;
-    for (let i = 0; i < raw.length; i += 2) {
-      const name = (raw[i] as Buffer).toString('latin1');
-      const value = (raw[i + 1] as Buffer).toString('latin1');
-      if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(value);
-      headers.push(name, value);
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string;
+      if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(headers[i + 1]);
     }
     const head: ResponseHead = { status, reason: sendableReason(status, reason), headers };
     try {
@@ -147,7 +146,7 @@ export class HttpCall implements OriginCall {
     const sink = this.#sink as AnswerSink;
     try {
       if (trailers === null || trailers.length === 0) sink.onEnd();
-      else sink.onEnd(trailers.map((text) => (typeof text === 'string' ? text : text.toString('latin1'))));
+      else sink.onEnd(trailers.map(latin1));
     } catch (error) {
       this.#faults.caught('origin', error);
       this.#over = false;
@@ -200,6 +199,10 @@ export class HttpCall implements OriginCall {
     this.#abort?.();
     this.#handler.onError(error);
   }
+}
+
+function latin1(text: Buffer | string): string {
+  return typeof text === 'string' ? text : text.toString('latin1');
 }
 
 /** The interim answers so far. */

@@ -1,4 +1,5 @@
 /** The port of an open WebSocket: messages, control frames and frames that many clients share; and which extensions a field names. */
+import { randomFillSync } from 'node:crypto';
 import type { Containment, Faulty } from '@holdfast/control-api';
 import type { WsMessageType } from '@holdfast/grip';
 
@@ -108,6 +109,36 @@ function header(opcode: number, length: number): Buffer {
   long[1] = 127;
   long.writeBigUInt64BE(BigInt(length), 2);
   return long;
+}
+
+const MASK = 0x80;
+const MASK_BYTES = 4;
+
+/** Masks that nobody can foresee (RFC 6455 §5.3): made by the thousand, for one by one they cost more than the rest of a frame. */
+const masks = Buffer.alloc(2_048 * MASK_BYTES);
+let nextMask = masks.length;
+
+/** A message of less than 64 KiB as one uncompressed frame, masked as a client's or plain as a server's; `data` stays as it is. */
+export function frameOf(type: MessageType, data: Buffer, isMasked: boolean): Buffer {
+  const { length } = data;
+  const maskAt = length < 126 ? 2 : 4;
+  const from = isMasked ? maskAt + MASK_BYTES : maskAt;
+  const frame = Buffer.allocUnsafe(from + length);
+  frame[0] = FIN | OPCODES[type];
+  frame[1] = (isMasked ? MASK : 0) | Math.min(length, 126);
+  if (length >= 126) frame.writeUInt16BE(length, 2);
+  if (!isMasked) {
+    data.copy(frame, from);
+    return frame;
+  }
+  if (nextMask === masks.length) {
+    randomFillSync(masks);
+    nextMask = 0;
+  }
+  masks.copy(frame, maskAt, nextMask, nextMask + MASK_BYTES);
+  nextMask += MASK_BYTES;
+  for (let i = 0; i < length; i++) frame[from + i] = (data[i] as number) ^ (frame[maskAt + (i & 3)] as number);
+  return frame;
 }
 
 /** One element of the list (RFC 6455 §9.1): a comma inside quotes does not end it. */

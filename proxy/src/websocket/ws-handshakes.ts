@@ -1,6 +1,6 @@
 /** The handshakes of the `ws` library: those of clients, once they have been checked, and those with origins. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import {
   headerValue,
@@ -14,7 +14,7 @@ import { KeptBytes } from '../runtime/kept-bytes.js';
 import { DirectWrites, streamBinding } from '../runtime/node-internals/socket-writes.js';
 import { extensionsNamed } from './message-socket.js';
 import { type LibraryServer, LibrarySocket, makeLibraryServer, optionsOf, type SocketSettings } from './ws-library.js';
-import { WsSocket } from './ws-socket.js';
+import { type Wire, WsSocket } from './ws-socket.js';
 
 /** The part of a client's request that the library reads: building node's own list of its fields would cost more than the rest. */
 interface Asked {
@@ -62,7 +62,7 @@ export class WsAcceptor {
       };
       const request: Asked = { method: 'GET', url: '/', headers, answer };
       this.#server.handleUpgrade(request as unknown as IncomingMessage, wire, early, (socket) => {
-        const bare = { stream: wire, direct: this.#direct, handle: this.#direct.handleOf(wire) };
+        const bare = { stream: wire, direct: this.#direct, handle: this.#direct.handleOf(wire), masks: false };
         accepted = new WsSocket(socket, socket.extensions === '' ? bare : undefined, this.#faults);
       });
     };
@@ -129,6 +129,16 @@ const HANDSHAKE = new Set([
   'trailer',
 ]);
 
+/** For all WebSockets to origins. */
+let directly: DirectWrites | undefined;
+
+/** An open WebSocket to an origin as its connection; undefined where messages may be deflated. */
+function wireTo(socket: LibrarySocket, direct: DirectWrites): Wire | undefined {
+  const { stream, extensions } = socket;
+  if (extensions !== '' || !(stream instanceof Socket)) return undefined;
+  return { stream, direct, handle: direct.handleOf(stream), masks: true };
+}
+
 /** Opens a WebSocket to an origin; the result gives the attempt up, after which the handler is not called. */
 export function dialSocket(
   dial: DialRequest,
@@ -136,6 +146,8 @@ export function dialSocket(
   handler: DialHandler,
   faults: Containment = uncontained,
 ): () => void {
+  directly ??= new DirectWrites(streamBinding());
+  const direct = directly;
   let over = false;
   let connected = false;
   let answer: IncomingMessage | undefined;
@@ -183,7 +195,7 @@ export function dialSocket(
   });
   socket.on('open', () => {
     const { rawHeaders } = answer as IncomingMessage;
-    const wrapped = new WsSocket(socket, undefined, faults);
+    const wrapped = new WsSocket(socket, wireTo(socket, direct), faults);
     if (over) wrapped.abort();
     else once(() => handler.dialed(wrapped, rawHeaders));
   });

@@ -1,8 +1,9 @@
 /** The `ws` library, which keeps the protocol strict: the options of both roles, its socket, and its side of handshakes. */
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
 import { queuedWrites } from '../runtime/node-internals/socket-writes.js';
 import { NO_CODE } from './message-socket.js';
+import { readingWholeFrames } from './whole-frames.js';
 
 /** Limits and features of all sockets. */
 export interface SocketSettings {
@@ -79,6 +80,7 @@ export interface SocketListener {
 /** What of the library's socket has no public name. */
 interface Inside {
   readonly _socket: Duplex | null;
+  readonly _receiver: Writable | null;
   readonly _sender: { readonly _queue: readonly unknown[] } | undefined;
   readonly _closeFrameReceived: boolean;
   readonly _closeCode: number;
@@ -97,6 +99,13 @@ export class LibrarySocket extends WebSocket {
   setListener(listener: SocketListener): void {
     this.removeAllListeners();
     this.#listener = listener;
+    const { _receiver } = this as unknown as Inside;
+    if (_receiver) readingWholeFrames(_receiver);
+  }
+
+  /** Its connection, once it is open and until it is closed. */
+  get stream(): Duplex | null {
+    return (this as unknown as Inside)._socket;
   }
 
   /** Writes that wait for the connection, and messages that wait for one before them to be deflated. */

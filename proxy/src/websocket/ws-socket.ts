@@ -11,6 +11,7 @@ import {
 import {
   endFaultySocket,
   type FramePiece,
+  frameOf,
   LOST,
   type MessageSocket,
   type MessageType,
@@ -27,24 +28,34 @@ import { LibrarySocket, type SocketEvent, type SocketListener } from './ws-libra
  */
 const HIGH_WATER = 262_144;
 
+/**
+ * Longest message, in bytes, that is written as one frame past the library, where nothing waits.
+ *
+ * @limit {} bytes
+ * @over no limit: a longer message goes through the library
+ */
+const DIRECT_MAX = 16_384;
+
 /** What a message counts at most beside its content: the longest header of a frame (RFC 6455 §5.2), and its two writes. */
 const FRAME_MAX = 14 + 2 * WRITE_BYTES;
 
 /** Shared by all sockets: what is pushed to one in a turn of the event loop is one write. */
 const pushes = new FlushQueue();
 
-/** A connection to which encoded frames are written as they are. */
+/** A connection without extensions, to which frames are written as they are encoded here. */
 export interface Wire {
   readonly stream: Duplex;
   readonly direct: DirectWrites;
   /** Undefined where frames must go through the stream. */
   readonly handle: DirectHandle | undefined;
+  /** It is to a server: frames are masked (RFC 6455 §5.3), each by itself, so that none is shared. */
+  readonly masks: boolean;
 }
 
 /** A WebSocket of either role. */
 export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
   readonly #socket: LibrarySocket;
-  /** For frames that are encoded already; undefined where they must be masked or deflated. */
+  /** For frames that are encoded here; undefined where they may be deflated. */
   readonly #wire: Wire | undefined;
   readonly #faults: Containment;
   #handler: SocketHandler | undefined;
@@ -77,15 +88,29 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     this.flush();
     const socket = this.#socket;
     if (this.#over || socket.readyState !== LibrarySocket.OPEN) return true;
+    if (!this.#sendDirectly(type, data)) this.#sendByLibrary(type, data);
+    if (this.waiting < HIGH_WATER) return true;
+    this.#starved = true;
+    return false;
+  }
+
+  /** False, with nothing written, where the message is long, or earlier bytes wait. */
+  #sendDirectly(type: MessageType, data: Buffer): boolean {
+    const wire = this.#wire;
+    if (wire?.handle === undefined || data.length > DIRECT_MAX || !this.#isDry) return false;
+    // Their length is the library's to check.
+    if (type === 'ping' || type === 'pong') return false;
+    return this.#writeDirectly(wire, frameOf(type, data, wire.masks));
+  }
+
+  #sendByLibrary(type: MessageType, data: Buffer): void {
+    const socket = this.#socket;
     // A sender that may be held back by this is notified when it has gone.
     const isMuch = this.#starved || this.waiting + data.length + FRAME_MAX >= HIGH_WATER;
     const sent = isMuch ? () => this.#guardedSent() : undefined;
     if (type === 'ping') socket.ping(data, undefined, sent);
     else if (type === 'pong') socket.pong(data, undefined, sent);
     else socket.send(data, { binary: type === 'binary' }, sent);
-    if (this.waiting < HIGH_WATER) return true;
-    this.#starved = true;
-    return false;
   }
 
   push(piece: FramePiece): void {
@@ -146,7 +171,7 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     this.#dropPieces();
     if (this.#over || this.#socket.readyState !== LibrarySocket.OPEN) return;
     const wire = this.#wire;
-    if (wire === undefined) {
+    if (wire === undefined || wire.masks) {
       this.send(first.type, first.payload);
       for (const piece of more ?? []) this.send(piece.type, piece.payload);
       return;
@@ -173,9 +198,14 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     this.#guardedSent();
   }
 
+  /** Whether nothing waits that was written before. */
+  get #isDry(): boolean {
+    return this.#behind === 0 && this.#socket.bufferedAmount === 0;
+  }
+
   /** False, with nothing written, where earlier bytes wait or the socket has no handle. */
   #writeDirectly({ direct, handle }: Wire, frame: Buffer): boolean {
-    if (handle === undefined || this.#behind > 0 || this.#socket.bufferedAmount > 0) return false;
+    if (handle === undefined || !this.#isDry) return false;
     const left = direct.write(handle, frame, this);
     if (left > 0) this.#behind = left;
     return left >= 0;

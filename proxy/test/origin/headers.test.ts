@@ -305,3 +305,29 @@ t.test('everything at once comes in the documented order', async (t) => {
     ...['CDN-Loop', 'c, us', 'Grip-Sig', 'sig', 'X-Forwarded-Proto', 'https', 'X-Forwarded-For', 'a, 192.0.2.1'],
   ]);
 });
+
+t.test('what a name means does not change with how many were met before', async (t) => {
+  const asked = [
+    'A',
+    '1',
+    'Grip_Sig',
+    'x',
+    'TE',
+    'trailers',
+    'Forwarded',
+    'for=a',
+    'X-Forwarded-For',
+    'b',
+    `N-${'n'.repeat(70)}`,
+    '2',
+  ];
+  const made = () => requestHeaders({ ...REQUEST, headers: asked }, { ...NO_RULES, setForwarded: true });
+  const before = made();
+  for (let i = 0; i < 3_000; i++) {
+    const name = i % 2 === 0 ? `Name-${i}` : `grip_name-${i}`;
+    const headers = requestHeaders({ ...REQUEST, headers: [name, '1'] }, NO_RULES);
+    if (headers.includes(name) !== (i % 2 === 0)) t.fail(`${name} is not treated by its meaning`);
+  }
+  t.strictSame(made(), before);
+  t.notOk(before.includes('Grip_Sig') || before.includes('TE'));
+});

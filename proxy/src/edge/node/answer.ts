@@ -82,8 +82,24 @@ function uncork(socket: Socket): void {
 export function endAnswer(response: ServerResponse, chunk: Buffer | undefined, joins: boolean): void {
   if (chunk === undefined || chunk.length === 0) response.end();
   // Node joins a string to the head, where a buffer would be a write of its own.
-  else if (joins && chunk.length <= JOIN_MAX) response.end(chunk.toString('latin1'), 'latin1');
+  else if (joins && chunk.length <= JOIN_MAX) endAtOnce(response, chunk.toString('latin1'));
   else response.end(chunk);
+}
+
+/**
+ * Writes head and body, and ends then: given the body, `end` writes an empty part behind it, so that both leave by `writev`, which
+ * puts them together once more. Not where other bytes are collected for the socket already.
+ */
+function endAtOnce(response: ServerResponse, body: string): void {
+  const { socket } = response;
+  if (!socket || socket.writableCorked > 0 || response.chunkedEncoding) {
+    response.end(body, 'latin1');
+    return;
+  }
+  socket.cork();
+  response.write(body, 'latin1');
+  socket.uncork();
+  response.end();
 }
 
 /** Answers bytes that could not be parsed, on the bare socket, and ends it: where one request ends is unknown. */

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { MAX_REASON } from '@holdfast/grip';
+import { type MessageParser, readingWholes } from './whole-answers.js';
 
 /**
  * Most 100 Continue before one final answer; with more, the connection is closed as for any malformed answer. They are
@@ -90,10 +91,17 @@ export function readingExactly<Options>(
     });
 }
 
+/** The parser that undici has for a connection, from when it has taken it until it is closed. */
+export function parserOf(socket: object): MessageParser | undefined {
+  const name = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser');
+  return ((name && (socket as Readonly<Record<symbol, object | null>>)[name]) ?? undefined) as
+    | MessageParser
+    | undefined;
+}
+
 /** The kind of a connection's parser: its prototype, the same for all connections. */
 function kindOf(socket: object): object | undefined {
-  const name = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser');
-  const parser = name && (socket as Readonly<Record<symbol, object | null>>)[name];
+  const parser = parserOf(socket);
   return (parser && (Object.getPrototypeOf(parser) as object | null)) ?? undefined;
 }
 
@@ -103,6 +111,7 @@ function amend(kind: AnswerParser): void {
   if (typeof onHeadersComplete !== 'function' || AMENDED in onHeadersComplete) return;
   kind.onHeadersComplete = Object.assign(amended(onHeadersComplete), { [AMENDED]: true });
   if (typeof finish === 'function') kind.finish = finishing(finish);
+  readingWholes(kind as unknown as MessageParser);
 }
 
 /** A character for each byte (RFC 9112 §4 has obs-text). What is longer than may be sent need not be kept. */

@@ -31,6 +31,9 @@ export interface MessageParser {
   headersSize: number;
   readonly headersMaxSize: number;
   contentLength: string;
+  /** Values of Connection and Keep-Alive. */
+  connection: string;
+  keepAlive: string;
   readonly socket: Socket;
   /** Of the parser in WebAssembly; null once it is freed. */
   readonly ptr: number | null;
@@ -54,6 +57,9 @@ interface WholeAnswer {
   /** Bytes of names and values. */
   readonly headersSize: number;
   readonly length: string;
+  /** `keep-alive`, or empty where there is no such field. */
+  readonly connection: string;
+  readonly keepAlive: string;
   /** Where the body begins, which takes the rest. */
   readonly bodyAt: number;
 }
@@ -62,10 +68,9 @@ interface WholeAnswer {
 function isUnusual(name: string): boolean {
   switch (name.length) {
     case 7:
-    case 10:
     case 16:
     case 17:
-      return /^(?:upgrade|trailer|connection|keep-alive|proxy-connection|transfer-encoding)$/i.test(name);
+      return /^(?:upgrade|trailer|proxy-connection|transfer-encoding)$/i.test(name);
     default:
       return false;
   }
@@ -87,6 +92,8 @@ export function readWhole(bytes: Buffer): WholeAnswer | undefined {
   const headers: string[] = [];
   let headersSize = 0;
   let length: string | undefined;
+  let connection: string | undefined;
+  let keepAlive: string | undefined;
   for (let at = reasonEnd + 2; at < text.length; ) {
     const colon = text.indexOf(':', at);
     const lineEnd = text.indexOf('\r\n', colon);
@@ -99,6 +106,16 @@ export function readWhole(bytes: Buffer): WholeAnswer | undefined {
     if (name.length === 14 && name.toLowerCase() === 'content-length') {
       if (length !== undefined) return undefined;
       length = value;
+    } else if (name.length === 10) {
+      // Most servers say in each answer that they keep the connection, and for how long.
+      const lower = name.toLowerCase();
+      if (lower === 'connection') {
+        if (connection !== undefined || value.toLowerCase() !== 'keep-alive') return undefined;
+        connection = value;
+      } else if (lower === 'keep-alive') {
+        if (keepAlive !== undefined) return undefined;
+        keepAlive = value;
+      }
     } else if (isUnusual(name)) return undefined;
     headers.push(name, value);
     headersSize += name.length + value.length;
@@ -107,7 +124,17 @@ export function readWhole(bytes: Buffer): WholeAnswer | undefined {
   const bodyAt = end + 4;
   if (length === undefined || length.length > LENGTH_DIGITS || !/^\d+$/.test(length)) return undefined;
   if (bytes.length - bodyAt !== Number(length)) return undefined;
-  return { status, reason: text.slice(REASON_AT, reasonEnd), headers, headersSize, length, bodyAt };
+  const reason = text.slice(REASON_AT, reasonEnd);
+  return {
+    status,
+    reason,
+    headers,
+    headersSize,
+    length,
+    connection: connection ?? '',
+    keepAlive: keepAlive ?? '',
+    bodyAt,
+  };
 }
 
 /**
@@ -136,6 +163,8 @@ function give(parser: MessageParser, answer: WholeAnswer, bytes: Buffer, isKept:
   parser.headers = answer.headers;
   parser.headersSize = answer.headersSize;
   parser.contentLength = answer.length;
+  parser.connection = answer.connection;
+  parser.keepAlive = answer.keepAlive;
   const result = parser.onHeadersComplete(answer.status, false, true);
   if (result === OVER) return;
   const part = bytes.subarray(answer.bodyAt);

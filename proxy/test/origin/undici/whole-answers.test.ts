@@ -17,8 +17,18 @@ t.test('a plain answer is read, byte for byte', (t) => {
     headers: ['X-A', 'b\xff \tc', 'x-a', '', 'Content-Length', '3'],
     headersSize: 3 + 5 + 3 + 14 + 1,
     length: '3',
+    connection: '',
+    keepAlive: '',
     bodyAt: head.length,
   });
+  t.end();
+});
+
+t.test('the connection may be said to be kept, and for how long', (t) => {
+  const read = readWhole(
+    bytes('HTTP/1.1 200 OK\r\nConnection: Keep-Alive\r\nkeep-alive: timeout=5\r\nContent-Length: 0\r\n\r\n'),
+  );
+  t.match(read, { connection: 'Keep-Alive', keepAlive: 'timeout=5' });
   t.end();
 });
 
@@ -38,7 +48,11 @@ const left: Record<string, string> = {
   'chunks in capitals': 'HTTP/1.1 200 OK\r\nTRANSFER-ENCODING: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n',
   'a close': 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc',
   'a close for proxies': 'HTTP/1.1 200 OK\r\nProxy-Connection: close\r\nContent-Length: 3\r\n\r\nabc',
-  'a time to keep the connection': 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 3\r\n\r\nabc',
+  'two times to keep the connection':
+    'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nKeep-Alive: timeout=6\r\nContent-Length: 3\r\n\r\nabc',
+  'a close beside a keep-alive':
+    'HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc',
+  'options of the connection': 'HTTP/1.1 200 OK\r\nConnection: keep-alive, x\r\nContent-Length: 3\r\n\r\nabc',
   'an upgrade': 'HTTP/1.1 200 OK\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc',
   'names of trailers': 'HTTP/1.1 200 OK\r\nTrailer: a\r\nContent-Length: 3\r\n\r\nabc',
   'a 204': 'HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n',
@@ -236,4 +250,20 @@ t.test('a head longer than it may be fails, whole as it comes', async (t) => {
     `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(16_300)}\r\nY: ${'b'.repeat(100)}\r\nContent-Length: 2\r\n\r\nok`,
   ]);
   t.match(end, { code: 'ERR_ORIGIN_MALFORMED' });
+});
+
+t.test('how long an origin keeps a connection counts in an answer that comes whole', async (t) => {
+  const keptFor = (seconds: number) =>
+    `HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\nContent-Length: 2\r\n\r\nok`;
+  const answers = [keptFor(60), keptFor(1), OK];
+  const origin = await RawOrigin.open(t, ({ socket }) => void socket.write(answers.shift() ?? OK));
+  const client = makeClient(t);
+  const connections = [];
+  for (let i = 0; i < 3; i++) {
+    const { recorder } = ask(client, target(origin.port));
+    t.equal(await recorder.ended(), 'end');
+    connections.push(origin.requests.at(-1)?.connection);
+    await new Promise(setImmediate);
+  }
+  t.strictSame(connections, [1, 1, 2], 'a second is too short to be used again');
 });

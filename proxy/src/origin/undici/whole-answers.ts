@@ -39,7 +39,7 @@ export interface MessageParser {
   readonly ptr: number | null;
   /** Its reader takes no more. */
   paused: boolean;
-  /** It has some of a message and not all. */
+  /** It has some of a message and not all; undefined where nothing is read here. */
   isWithin?: boolean;
   onMessageBegin: (this: MessageParser) => number;
   onHeadersComplete(status: number, upgrade: boolean, keepsAlive: boolean): number;
@@ -142,7 +142,7 @@ export function readWhole(bytes: Buffer): WholeAnswer | undefined {
  * bytes stay as they are; otherwise those of the body are copied.
  */
 export function takeWhole(parser: MessageParser, bytes: Buffer, isKept: boolean): boolean {
-  if (parser.isWithin === true || parser.paused || parser.ptr === null) return false;
+  if (parser.isWithin !== false || parser.paused || parser.ptr === null) return false;
   const answer = readWhole(bytes);
   if (answer === undefined || answer.headersSize >= parser.headersMaxSize) return false;
   try {
@@ -182,8 +182,10 @@ function give(parser: MessageParser, answer: WholeAnswer, bytes: Buffer, isKept:
 
 /** Has a kind of parser read whole answers here. It must have been amended before; once. */
 export function readingWholes(kind: MessageParser): void {
-  const { execute, onMessageBegin, onMessageComplete } = kind;
-  if (![execute, onMessageBegin, onMessageComplete].every((method) => typeof method === 'function')) return;
+  const { execute, onMessageBegin, onHeadersComplete, onBody, onMessageComplete } = kind;
+  const used: unknown[] = [execute, onMessageBegin, onHeadersComplete, onBody, onMessageComplete];
+  if (!used.every((method) => typeof method === 'function')) return;
+  kind.isWithin = false;
   kind.onMessageBegin = function () {
     this.isWithin = true;
     return onMessageBegin.call(this);

@@ -6,8 +6,8 @@ import { isHoldfast } from './work.mjs';
 
 /** So often all holds are opened and closed: 50,000 with the usual number. */
 const TURNS = 10;
-/** After a start, for what it leaves to be done. */
-const REST_S = 2;
+/** V8 gives memory back some time after it had much to do: eight seconds, and what the collection takes. */
+const REST_S = 12;
 /** For so long the CPU of the idle process is counted. */
 const IDLE_S = 8;
 
@@ -44,7 +44,8 @@ async function cpuPercent({ load }, seconds) {
  * @param {import('./target.mjs').Kind} kind
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function measure({ target, programs, options: { holds, isSmoke, settleSeconds } }, kind) {
+async function measure({ target, programs, options: { holds, isSmoke } }, kind) {
+  const restMs = isSmoke ? 0 : REST_S * 1_000;
   let startMs = 0;
   /** @type {import('./target.mjs').Target} */
   const timed = {
@@ -57,7 +58,7 @@ async function measure({ target, programs, options: { holds, isSmoke, settleSeco
     },
   };
   return Testbed.with({ target: timed, programs, kind, count: holds }, async (testbed) => {
-    await delay(isSmoke ? 0 : REST_S * 1_000);
+    await delay(restMs);
     const idle = await cpuPercent(testbed, isSmoke ? 0.2 : IDLE_S);
     const before = memoryKb(testbed.running.pids);
     for (let turn = 0; turn < TURNS; turn++) {
@@ -65,7 +66,7 @@ async function measure({ target, programs, options: { holds, isSmoke, settleSeco
       if (problem !== undefined) return { values: {}, problems: [problem] };
       await testbed.load.do('close');
     }
-    await delay(settleSeconds * 1_000);
+    await delay(restMs);
     const grownKb = memoryKb(testbed.running.pids) - before;
     return {
       values: { startMs, rssMb: before / 1_024, cpuPercent: idle, grownMb: grownKb / 1_024 },

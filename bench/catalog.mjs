@@ -15,6 +15,7 @@ import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
+import { tlsWork } from './work-tls.mjs';
 
 /** @type {readonly import('./target.mjs').Target[]} */
 export const targets = [limit, direct, holdfastUws, holdfastNode, nchan, nginx, httpProxy, pushpin];
@@ -32,6 +33,7 @@ export const parts = {
   ...Object.fromEntries(kinds.map(([name, kind]) => [name, [holdWork(name, kind, ['opening', 'memory', 'fan-out'])]])),
   bursts: [burstWork('bursts-streams', 'stream'), burstWork('bursts-websockets', 'ws')],
   publish: [publishWork],
+  tls: [tlsWork('tls-streams', 'stream'), tlsWork('tls-websockets', 'ws')],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   latency: [latencyWork],
   'redis-latency': [redisLatencyWork],

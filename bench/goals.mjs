@@ -33,6 +33,13 @@ const goals = [
   ratio('websockets', 'deliveryUs', edges.node, 'nchan', 1.3),
   ratio('publish', 'singleUs', edges.node, 'pushpin', 0.6),
   ratio('publish', 'singleUs', edges.uws, 'nchan', 1.3),
+  ...['tls-streams', 'tls-websockets'].flatMap((work) => [
+    absolute(work, 'idleKb', edges.node, 20),
+    ratio(work, 'deliveryUs', edges.node, 'nchan', 1.5),
+    ratio(work, 'openUs', edges.node, 'nchan', 2),
+    ratio(work, 'resumeUs', edges.node, 'nchan', 2),
+    ratio(work, 'deliveryUs', edges.uws, 'nchan', 1.1),
+  ]),
   ...Object.values(edges).flatMap((edge) => [
     absolute('publish', 'batchUs', edge, 10),
     ...Object.entries(fanOut).map(([work, key]) => ratio(work, key, edge, 'pushpin', 0.2)),

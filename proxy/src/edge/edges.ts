@@ -4,6 +4,7 @@ import type { Options } from '../config/table.js';
 import { WsAcceptor } from '../websocket/ws-handshakes.js';
 import { NodeEdge } from './node/edge.js';
 import type { BoundListener, Edge, EdgeDeps, EdgeHandler, Listener } from './port.js';
+import type { TicketKeys } from './ticket-keys.js';
 import type { TlsCertificates } from './tls-certificates.js';
 import { UwsEdge } from './uws/edge.js';
 import { loadUws } from './uws/library.js';
@@ -22,6 +23,8 @@ export interface EdgeSettings
     | 'allowCompression'
   > {
   readonly certificates: TlsCertificates;
+  /** Left out: sessions are resumed on the same listener only. */
+  readonly tickets?: TicketKeys;
   /** Whether other processes have the same listeners. */
   readonly isShared: boolean;
 }

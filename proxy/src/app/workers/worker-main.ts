@@ -85,7 +85,7 @@ async function serve(): Promise<void> {
 }
 
 function makeDataPlane(
-  { config, instance, history, wants }: WorkerInit,
+  { config, instance, ticketSecret, history, wants }: WorkerInit,
   log: RootLog,
   metrics: Metrics,
   tracing: Tracing | undefined,
@@ -105,6 +105,7 @@ function makeDataPlane(
       send: (packet) => void channel.notify('stats', packet, packet.length),
     },
     instance,
+    ticketSecret,
     isShared: true,
   });
 }

@@ -18,6 +18,7 @@ import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
 import { workersWork } from './work-workers.mjs';
+import { tlsWork } from './work-tls.mjs';
 
 /** @type {readonly import('./target.mjs').Target[]} */
 export const targets = [limit, direct, holdfastUws, holdfastNode, nchan, nginx, httpProxy, pushpin];
@@ -36,6 +37,7 @@ export const parts = {
   bursts: [burstWork('bursts-streams', 'stream'), burstWork('bursts-websockets', 'ws')],
   idle: [idleWork('idle-streams', 'stream'), idleWork('idle-websockets', 'ws')],
   publish: [publishWork],
+  tls: [tlsWork('tls-streams', 'stream'), tlsWork('tls-websockets', 'ws')],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   echo: [echoWork('socket'), echoWork('over-http')],
   latency: [latencyWork],

@@ -8,7 +8,10 @@ const sources = path.join(root, 'bench/c');
 /** Where the programs and the JSON of a run go; not under version control. */
 export const outputFolder = path.join(root, 'tmp/bench');
 
-/** @typedef {{ load: string, origin: string, limit: string }} Programs  paths of executables */
+/** @typedef {{ load: string, origin: string, limit: string, speaksTls: boolean }} Programs  paths of executables, and whether the load speaks TLS */
+
+/** Of the load alone, where there is OpenSSL to compile it with. */
+const WITH_TLS = ['-DBENCH_TLS', '-lssl', '-lcrypto'];
 
 /**
  * Compiles what is older than its sources.
@@ -18,7 +21,16 @@ export const outputFolder = path.join(root, 'tmp/bench');
  */
 export function compilePrograms() {
   mkdirSync(outputFolder, { recursive: true });
-  return { load: compile('load'), origin: compile('origin'), limit: compile('limit') };
+  const speaksTls = hasOpenssl();
+  const load = speaksTls ? compile('load', 'load-tls', WITH_TLS) : compile('load');
+  return { load, origin: compile('origin'), limit: compile('limit'), speaksTls };
+}
+
+/** True when there are the headers and libraries of OpenSSL. */
+function hasOpenssl() {
+  const include = '#include <openssl/ssl.h>\nint main(void) { return SSL_CTX_new(TLS_client_method()) == NULL; }\n';
+  const output = path.join(outputFolder, 'has-openssl');
+  return spawnSync('cc', ['-x', 'c', '-', '-o', output, ...WITH_TLS], { input: include }).status === 0;
 }
 
 /** True when `cc` can be run. */
@@ -26,11 +38,12 @@ export function hasCompiler() {
   return spawnSync('cc', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** @param {string} name */
-function compile(name) {
-  const program = path.join(outputFolder, name);
+/** @param {string} name @param {string} [output] @param {readonly string[]} [flags] */
+function compile(name, output = name, flags = []) {
+  const program = path.join(outputFolder, output);
   if (isCurrent(program)) return program;
-  const done = spawnSync('cc', ['-O2', '-Wall', '-o', program, path.join(sources, `${name}.c`)], { encoding: 'utf8' });
+  const args = ['-O2', '-Wall', '-o', program, path.join(sources, `${name}.c`), ...flags];
+  const done = spawnSync('cc', args, { encoding: 'utf8' });
   if (done.error) throw new Error(`no C compiler (cc): ${done.error.message}`);
   if (done.status !== 0) throw new Error(`cc ${name}.c: ${done.stderr}`);
   return program;

@@ -35,6 +35,13 @@ const goals = [
   ratio('publish', 'singleUs', edges.uws, 'nchan', 1.3),
   ratio('pass-small', 'requestUs', edges.uws, 'nginx', 2),
   ratio('pass-small', 'requestUs', edges.node, 'nginx', 2.6),
+  ...['tls-streams', 'tls-websockets'].flatMap((work) => [
+    absolute(work, 'idleKb', edges.node, 20),
+    ratio(work, 'deliveryUs', edges.node, 'nchan', 1.5),
+    ratio(work, 'openUs', edges.node, 'nchan', 2),
+    ratio(work, 'resumeUs', edges.node, 'nchan', 2),
+    ratio(work, 'deliveryUs', edges.uws, 'nchan', 1.1),
+  ]),
   ...Object.values(edges).flatMap((edge) => [
     ratio('echo-socket', 'echoUs', edge, 'nginx', 1.6),
     absolute('publish', 'batchUs', edge, 10),

@@ -20,6 +20,7 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {number} latencyItems
  * @property {number} channels       that are to be received again after Redis was cut
  * @property {number} publishChannels  with a stream each, for `publish`
+ * @property {number} tlsHolds       of each kind
  * @property {number} drainHolds     on both nodes
  * @property {number} drainWindow    seconds
  * @property {number} clients        of hundred-thousand
@@ -45,6 +46,7 @@ const numbers = {
   'latency-items': [200, 10],
   channels: [10_000, 50],
   'publish-channels': [2_000, 40],
+  'tls-holds': [1_500, 20],
   'drain-holds': [10_000, 300],
   'drain-window': [20, 3],
   clients: [100_000, 200],
@@ -115,6 +117,7 @@ export function readOptions(argv) {
     latencyItems: number('latency-items'),
     channels: number('channels'),
     publishChannels: number('publish-channels'),
+    tlsHolds: number('tls-holds'),
     drainHolds: number('drain-holds'),
     drainWindow: number('drain-window'),
     clients: number('clients'),

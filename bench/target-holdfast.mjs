@@ -1,4 +1,5 @@
 // Holdfast with either edge as a target.
+import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../scripts/setup.mjs';
 import { freePort, start, waitForPorts } from './process.mjs';
@@ -21,11 +22,16 @@ function holdfast(edge) {
     roles: ['hold', 'pass', 'echo'],
     asksOrigin: true,
     isGrip: true,
+    servesTls: true,
     missing: () => undefined,
-    async start({ originPort, extra = [], nodeFlags = [] }) {
+    async start({ originPort, extra = [], nodeFlags = [], certificate }) {
       const folder = makeFolder('holdfast');
       const ports = { client: await freePort(), control: await freePort() };
       const args = [...argumentsOf(edge, ports, originPort), ...extra];
+      if (certificate !== undefined) {
+        ports.client = await freePort();
+        args.push(...tlsArguments(folder, ports.client, certificate));
+      }
       const started = start(process.execPath, [...nodeFlags, command, ...args], { cwd: folder });
       const running = new RunningTarget([started], ports, gripSpeech, folder);
       await waitOrStop(running, started, Object.values(ports));
@@ -79,6 +85,13 @@ function argumentsOf(edge, { client, control }, originPort) {
     // As with the others, no access log; and nothing that would slow a great number of deliveries down.
     ...['--log-level', '1', '--client-maxconn', String(CONNECTIONS_MAX), '--message-hwm', '-1'],
   ];
+}
+
+/** A listener with TLS beside the other one. @param {string} folder @param {number} port @param {import('./target.mjs').Certificate} certificate */
+function tlsArguments(folder, port, { certFile, keyFile }) {
+  copyFileSync(certFile, path.join(folder, `default_${port}.crt`));
+  copyFileSync(keyFile, path.join(folder, `default_${port}.key`));
+  return ['--https-ports', `127.0.0.1:${port}`, '--tls-certs-dir', folder];
 }
 
 /**

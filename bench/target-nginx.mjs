@@ -37,15 +37,16 @@ http {
  * @param {string} name
  * @param {(folder: string, port: number) => string} conf
  * @param {(kind: import('./target.mjs').Kind) => Record<string, string>} speech
+ * @param {number} [client]  where its clients connect, if not on `port`
  */
-async function startNginx(name, conf, speech) {
+async function startNginx(name, conf, speech, client) {
   const folder = makeFolder(name);
   const port = await freePort();
   mkdirSync(path.join(folder, 'body'), { recursive: true });
   writeFileSync(path.join(folder, 'nginx.conf'), conf(folder, port));
   const args = ['-p', folder, '-e', path.join(folder, 'error.log'), '-c', path.join(folder, 'nginx.conf')];
   const started = start(/** @type {string} */ (nginxFile), args);
-  const running = new RunningTarget([started], { client: port, control: port }, speech, folder);
+  const running = new RunningTarget([started], { client: client ?? port, control: port }, speech, folder);
   try {
     await waitForPorts(started, [port]);
   } catch (error) {
@@ -55,7 +56,14 @@ async function startNginx(name, conf, speech) {
   return running;
 }
 
-const nchanConf = (/** @type {string} */ folder, /** @type {number} */ port) =>
+/** @param {number} port @param {import('./target.mjs').Certificate} certificate */
+const tlsListener = (port, { certFile, keyFile }) => `listen 127.0.0.1:${port} ssl backlog=4096;
+    ssl_certificate ${certFile};
+    ssl_certificate_key ${keyFile};
+    ssl_protocols TLSv1.3;`;
+
+/** @param {string} folder @param {number} port @param {string} listener  one more */
+const nchanConf = (folder, port, listener) =>
   nginxConf(
     folder,
     `load_module ${nchanFile};`,
@@ -63,6 +71,7 @@ const nchanConf = (/** @type {string} */ folder, /** @type {number} */ port) =>
   nchan_message_buffer_length 100;
   server {
     listen 127.0.0.1:${port} backlog=4096;
+    ${listener}
     nchan_subscriber_first_message newest;
     location = /pub { nchan_publisher; nchan_channel_id bench; }
     location = /pub-to { nchan_publisher; nchan_channel_id $arg_ch; }
@@ -81,13 +90,18 @@ export const nchan = {
   asksOrigin: false,
   isGrip: false,
   missing: () => (nginxFile === undefined ? 'nginx' : nchanFile === undefined ? 'ngx_nchan_module.so' : undefined),
-  start: () =>
-    startNginx('nchan', nchanConf, (kind) => ({
+  servesTls: true,
+  async start({ certificate }) {
+    const client = certificate && (await freePort());
+    const listener = client && certificate ? tlsListener(client, certificate) : '';
+    const speech = (/** @type {import('./target.mjs').Kind} */ kind) => ({
       format: 'nchan',
       path: `/${kind}`,
       publish_path: '/pub',
       ...(kind === 'stream' && { header: 'TE: chunked' }),
-    })),
+    });
+    return startNginx('nchan', (folder, port) => nchanConf(folder, port, listener), speech, client);
+  },
 };
 
 /** @type {import('./target.mjs').Target} */

@@ -15,9 +15,18 @@ import { stop, treeOf } from './process.mjs';
  * @property {boolean} isGrip  its control API takes items for many channels, and the origin names the channel
  * @property {() => string | undefined} missing  why it cannot run here; undefined when it can
  * @property {(options: StartOptions) => Promise<RunningTarget>} start
+ * @property {boolean} [servesTls]
  * @property {number} [settleMs]  how long after its holds have been opened a publish may still miss them
  */
-/** @typedef {{ programs: import('./compile.mjs').Programs, originPort: number, extra?: readonly string[], nodeFlags?: readonly string[] }} StartOptions */
+/** @typedef {{ certFile: string, keyFile: string }} Certificate  in PEM */
+/**
+ * @typedef {object} StartOptions
+ * @property {import('./compile.mjs').Programs} programs
+ * @property {number} originPort
+ * @property {readonly string[]} [extra]      flags of Holdfast
+ * @property {readonly string[]} [nodeFlags]  flags of the node that runs Holdfast
+ * @property {Certificate} [certificate]      clients are served with TLS; for targets with `servesTls`
+ */
 
 /** A target that runs. */
 export class RunningTarget {

@@ -19,6 +19,7 @@ const SETTLE_MS = 300;
  * @property {number} [count]  of holds, at most
  * @property {readonly string[]} [extra]  flags of Holdfast
  * @property {readonly string[]} [nodeFlags]  flags of the node that runs Holdfast
+ * @property {import('./target.mjs').Certificate} [certificate]  clients use TLS
  * @property {Record<string, string | number>} [speech]  options of the load that differ from the target's
  */
 
@@ -51,11 +52,12 @@ export class Testbed {
    */
   static async with(options, use) {
     const { target, programs, kind = 'stream', size = 100, count = 1, speech = {} } = options;
-    const { extra = [], nodeFlags = [] } = options;
+    const { extra = [], nodeFlags = [], certificate } = options;
+    const tls = certificate && { certificate };
     const origin = await OriginProcess.start(programs.origin);
     try {
-      const running = await target.start({ programs, originPort: origin.port, extra, nodeFlags });
-      const load = new Load(programs.load, { ...running.speech(kind, size), count, ...speech });
+      const running = await target.start({ programs, originPort: origin.port, extra, nodeFlags, ...tls });
+      const load = new Load(programs.load, { ...running.speech(kind, size), count, ...(tls && { tls: 1 }), ...speech });
       try {
         await load.do('pids', { list: running.pids.join(',') });
         const testbed = new Testbed(target, kind, origin, running, load);
@@ -97,9 +99,10 @@ export class Testbed {
    * Opens the first `count` holds that are not open, and waits until they are held.
    *
    * @param {number} count
-   * @returns {Promise<{ cpuUs: number, opened: number, problem?: string }>} CPU time of the target meanwhile
+   * @param {{ resumes?: boolean }} [how]  with the sessions of TLS that they have had before
+   * @returns {Promise<{ cpuUs: number, opened: number, resumed: number, problem?: string }>} CPU time of the target meanwhile
    */
-  async open(count) {
+  async open(count, { resumes = false } = {}) {
     const before = await this.load.do('cpu');
     const asked = this.#target.asksOrigin ? (await this.origin.asked())[this.#kind] : 0;
     const steps = this.#kind === 'poll' && this.#target.asksOrigin ? POLL_STEP : count;
@@ -107,7 +110,7 @@ export class Testbed {
     let answer = {};
     let wasAsked = true;
     for (let open = Math.min(steps, count); wasAsked; open = Math.min(open + steps, count)) {
-      answer = await this.load.do('open', { count: open });
+      answer = await this.load.do('open', { count: open, resume: resumes ? 1 : 0 });
       if (this.#target.asksOrigin)
         wasAsked = await this.origin.waitUntilAsked(this.#kind, asked + open - before.opened);
       if (open === count) break;
@@ -118,6 +121,7 @@ export class Testbed {
     return {
       cpuUs: after.cpu_us - before.cpu_us,
       opened: answer.opened,
+      resumed: answer.resumed,
       ...(!whole && {
         problem: `only ${answer.opened} of ${count} holds opened (${answer.failure ?? 'the origin was not asked'})`,
       }),

@@ -3,11 +3,13 @@
 #define BENCH_HOLD_H
 
 #include "item.h"
+#include "tls.h"
 
-enum phase { CLOSED, CONNECTING, ASKED, HELD, ANSWERED };
+enum phase { CLOSED, CONNECTING, SHAKING_HANDS, ASKED, HELD, ANSWERED };
 
 struct hold {
   struct source source;
+  struct tls tls;
   uint8_t phase;
   uint8_t begun;       /* the initial body is over */
   uint8_t frame_head[10];
@@ -27,18 +29,21 @@ static struct totals {
   uint64_t deliveries, wrong, broken, bytes;
 } totals;
 static int opened, pending, failed;
+/* Whether sessions of TLS that are known are resumed. */
+static int resumes;
 /* When the items that are under way were published. */
 static uint64_t published_at;
 static struct latency receipts;
 
 static void hold_close(struct hold *hold, int is_wrong) {
-  if (hold->phase == CONNECTING || hold->phase == ASKED) {
+  if (hold->phase == CONNECTING || hold->phase == SHAKING_HANDS || hold->phase == ASKED) {
     pending--;
     failed++;
   } else if (hold->phase == HELD) {
     opened--;
     if (is_wrong) totals.broken++;
   }
+  tls_end(&hold->tls);
   close(hold->source.fd);
   message_reset(&hold->in, 1);
   hold->phase = CLOSED;
@@ -128,15 +133,12 @@ static void poll_answered(struct hold *hold) {
   opened--;
 }
 
-static void hold_read(struct hold *hold) {
-  ssize_t count = recv(hold->source.fd, read_buffer, READ_MAX, 0);
-  if (count < 0 && errno == EAGAIN) return;
-  if (count <= 0) {
-    if (hold->phase != ANSWERED) note_failure("held connection", count == 0 ? "closed" : strerror(errno));
-    return hold_close(hold, 1);
-  }
-  totals.bytes += (uint64_t)count;
-  char *at = read_buffer, *end = at + count;
+static ssize_t hold_receive(struct hold *hold) {
+  if (hold->tls.ssl != NULL) return tls_receive(&hold->tls, read_buffer, READ_MAX);
+  return recv(hold->source.fd, read_buffer, READ_MAX, 0);
+}
+
+static void take_read(struct hold *hold, char *at, char *end) {
   const char *data;
   size_t length;
   if (held_as == A_WEBSOCKET && hold->phase == HELD) return take_frames(hold, at, end);
@@ -154,6 +156,19 @@ static void hold_read(struct hold *hold) {
         return hold_close(hold, 1);
     }
   }
+}
+
+static void hold_read(struct hold *hold) {
+  do {
+    ssize_t count = hold_receive(hold);
+    if (count < 0 && errno == EAGAIN) return;
+    if (count <= 0) {
+      if (hold->phase != ANSWERED) note_failure("held connection", count == 0 ? "closed" : strerror(errno));
+      return hold_close(hold, 1);
+    }
+    totals.bytes += (uint64_t)count;
+    take_read(hold, read_buffer, read_buffer + count);
+  } while (tls_is_pending(&hold->tls));
 }
 
 static size_t request_of(const struct hold *hold, char *out) {
@@ -174,8 +189,17 @@ static void hold_ask(struct hold *hold) {
   hold->frame_filled = 0;
   hold->got = expected_length;
   hold->phase = ASKED;
-  if (send(hold->source.fd, request, length, MSG_NOSIGNAL) != (ssize_t)length) return hold_close(hold, 1);
+  ssize_t sent = hold->tls.ssl != NULL ? tls_send(&hold->tls, request, length) : send(hold->source.fd, request, length, MSG_NOSIGNAL);
+  if (sent != (ssize_t)length) return hold_close(hold, 1);
   if (held_as == A_POLL) hold_opened(hold); /* nothing comes back that would tell */
+}
+
+static void hold_shake_hands(struct hold *hold) {
+  enum handshake handshake = tls_handshake(&hold->tls);
+  if (handshake == HANDSHAKE_DONE) return hold_ask(hold);
+  if (handshake == HANDSHAKE_GOES_ON) return;
+  note_failure("handshake", "failed");
+  hold_close(hold, 1);
 }
 
 static void hold_ready(struct source *source, uint32_t events) {
@@ -189,8 +213,12 @@ static void hold_ready(struct source *source, uint32_t events) {
       return hold_close(hold, 1);
     }
     watch(source, EPOLL_CTL_MOD, EPOLLIN);
-    hold_ask(hold);
-  } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) hold_read(hold);
+    if (!options.tls) return hold_ask(hold);
+    tls_begin(&hold->tls, source->fd, options.host, resumes);
+    hold->phase = SHAKING_HANDS;
+    hold_shake_hands(hold);
+  } else if (hold->phase == SHAKING_HANDS) hold_shake_hands(hold);
+  else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) hold_read(hold);
 }
 
 /* Opens what is closed, and asks once more where a poll has been answered. */

@@ -51,12 +51,16 @@ static void print_totals(void) {
          (unsigned long long)refused, (unsigned long long)totals.bytes);
 }
 
-/* open count=n [concurrent=n] [rate=per-second] [timeout=s]: opens the first n holds, or asks again on answered polls. */
+/*
+ * open count=n [concurrent=n] [rate=per-second] [timeout=s] [resume=0|1]: opens the first n holds, or asks again on answered
+ * polls. `resume`: with the sessions of TLS that they have had before.
+ */
 static void run_open(void) {
   int count = (int)number_of("count", options.count), concurrent = (int)number_of("concurrent", 64), next = 0;
   double rate = number_of("rate", 0);
   uint64_t start = now_ns(), end = start + (uint64_t)(number_of("timeout", 120) * 1e9), progress = start;
-  failed = 0;
+  failed = handshakes_resumed = 0;
+  resumes = (int)number_of("resume", 0);
   first_failure[0] = 0;
   while ((next < count || pending > 0) && now_ns() < end && failed < 100) {
     uint64_t now = now_ns();
@@ -73,7 +77,8 @@ static void run_open(void) {
     printf("{\"progress\":%d}\n", opened);
     fflush(stdout);
   }
-  printf("{\"opened\":%d,\"failed\":%d,\"wall_us\":%.1f", opened, failed + pending, (double)(now_ns() - start) / 1e3);
+  printf("{\"opened\":%d,\"failed\":%d,\"resumed\":%d,\"wall_us\":%.1f", opened, failed + pending, handshakes_resumed,
+         (double)(now_ns() - start) / 1e3);
   finish();
 }
 
@@ -377,6 +382,7 @@ static void read_options(int count, char **arguments) {
       {"publish_header", options.publish_header, sizeof options.publish_header, NULL},
       {"port", NULL, 0, &options.port},                        {"control_port", NULL, 0, &options.control_port},
       {"size", NULL, 0, &options.size},                        {"count", NULL, 0, &options.count},
+      {"tls", NULL, 0, &options.tls},
   };
   for (int i = 1; i < count; i++) {
     for (size_t j = 0; j < sizeof known / sizeof *known; j++) {

@@ -26,7 +26,7 @@ struct source {
 
 static struct options {
   char kind[16], format[16], path[256], publish_path[256], header[256], publish_header[1024], source[64], host[64];
-  int port, control_port, size, count;
+  int port, control_port, size, count, tls;
 } options = {.kind = "stream", .format = "grip", .path = "/stream", .publish_path = "/publish/", .header = "",
              .source = "", .host = "bench.test", .size = 100, .count = 1};
 

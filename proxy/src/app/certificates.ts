@@ -6,6 +6,7 @@ import { createSecureContext } from 'node:tls';
 import { silentLog } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
 import { whyUnread } from '../config/files/read-file.js';
+import { readTicketSecret } from '../edge/ticket-key-file.js';
 import { readAuthorities } from '../edge/tls-policy.js';
 import type { Route } from '../routes/route.js';
 import { legible } from '../runtime/legible.js';
@@ -39,7 +40,8 @@ export type CertificateOptions = Pick<
   | 'redisTlsCa'
   | 'redisTlsCert'
   | 'redisTlsKey'
->;
+> &
+  Partial<Pick<Config, 'tlsTicketKeyFile'>>;
 
 /** Looks at all that a configuration and its routes name. Reads files. */
 export function checkCertificates(config: CertificateOptions, routes: readonly Route[]): CertificateReport {
@@ -52,6 +54,7 @@ export function checkCertificates(config: CertificateOptions, routes: readonly R
   ];
   if (listeners.length > 0) checkListeners(config.tlsCertsDir, listeners, problems, warnings);
   if (listeners.length > 0) problems.push(...policyFaults(config));
+  problems.push(...ticketFaults(config));
   problems.push(...withoutAuthority(config, routes));
   if (pushInClientCa !== undefined) problems.push(...authorityFaults('push_in_client_ca', pushInClientCa));
   for (const [where, cert, key] of clientCertificates(routes)) problems.push(...pairFaults(where, cert, key));
@@ -112,6 +115,15 @@ function checkListeners(
 function policyFaults(config: CertificateOptions): string[] {
   try {
     clientPolicy(config, silentLog);
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+function ticketFaults({ tlsTicketKeyFile }: CertificateOptions): string[] {
+  try {
+    if (tlsTicketKeyFile !== undefined) readTicketSecret(tlsTicketKeyFile);
     return [];
   } catch (error) {
     return [(error as Error).message];

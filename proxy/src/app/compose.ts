@@ -8,11 +8,14 @@ import { ChannelInterest, ItemDelivery } from '../delivery/item-delivery.js';
 import { RateLimiter } from '../delivery/rate-limiter.js';
 import { type EdgeListener, Edges } from '../edge/edges.js';
 import type { EdgeHandler } from '../edge/port.js';
+import { TicketKeyFile } from '../edge/ticket-key-file.js';
+import type { TicketKeys } from '../edge/ticket-keys.js';
 import { TlsCertificates } from '../edge/tls-certificates.js';
 import { makeReplay } from '../history/replay.js';
 import { OriginClient } from '../origin/client.js';
 import type { RequestDeps } from '../request/request-deps.js';
 import { RequestHandler } from '../request/request-handler.js';
+import { pollFile } from '../routes/file-watch.js';
 import { RoutesSource } from '../routes/routes-source.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
@@ -63,6 +66,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly instance: string;
   /** Whether other processes have the same client listeners. */
   readonly isShared: boolean;
+  /** From which session tickets get their keys, where no file is configured; left out: a random one. */
+  readonly ticketSecret?: Buffer | undefined;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
   /** Left out: traces are not followed. */
@@ -77,6 +82,7 @@ export interface Assembly {
   readonly ages: AgeLimit | undefined;
   readonly delivery: ItemDelivery;
   readonly routes: RoutesSource;
+  readonly tickets: TicketKeyFile;
   readonly origins: Origins;
   readonly handler: EdgeHandler;
   readonly requests: RequestDeps;
@@ -158,13 +164,28 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
   const handler = new RequestHandler(requests, sockjs);
-  const edge = makeEdges(config, log, deps, handler, descriptors, clock);
+  const { ticketSecret } = deps;
+  const tickets = new TicketKeyFile({ config, log: log.child('tls'), faults, watch: pollFile, ticketSecret });
+  const edge = makeEdges(config, log, deps, handler, descriptors, clock, tickets.keys);
   metrics.observe({
     connections: () => edge.connections,
     channels: () => registry.size,
     clients: () => registry.all(),
   });
-  const parts = { backplane, registry, ages, delivery, routes, origins, handler, requests, sockjs, telemetry, edge };
+  const parts = {
+    backplane,
+    registry,
+    ages,
+    delivery,
+    routes,
+    tickets,
+    origins,
+    handler,
+    requests,
+    sockjs,
+    telemetry,
+    edge,
+  };
   deps.assembled?.(parts);
   return parts;
 }
@@ -227,6 +248,7 @@ function makeEdges(
   handler: EdgeHandler,
   descriptors: Descriptors,
   clock: Clock,
+  tickets: TicketKeys,
 ): Edges {
   const { clientMaxconn, tlsCertsDir } = config;
   const [edgeLog, tlsLog] = [log.child('edge'), log.child('tls')];
@@ -256,7 +278,7 @@ function makeEdges(
       processes: processesFor(config),
     }),
   };
-  return new Edges(listenersOf(config), handler, { ...config, certificates, isShared }, deps);
+  return new Edges(listenersOf(config), handler, { ...config, certificates, tickets, isShared }, deps);
 }
 
 /** The listeners of clients, each with its edge: the option `edge` is one for all of them. */

@@ -56,9 +56,10 @@ export class DataPlane {
     return urls;
   }
 
-  /** Reads the routes file again, if there is one. */
+  /** Reads the routes file and that of session tickets again, where there are any. */
   reload(): void {
     if (this.#readsRoutes) this.#parts.routes.reload();
+    this.#parts.tickets.reload();
   }
 
   /** Serves as before, but each answer is the last of its connection, or is not any more. */
@@ -91,7 +92,7 @@ export class DataPlane {
    * `shutdown_requests` to complete, then everything closed. What is cut then is logged as the doing of this node.
    */
   async stop(): Promise<void> {
-    const { edge, ages, delivery, telemetry, routes, backplane, origins } = this.#parts;
+    const { edge, ages, delivery, telemetry, routes, tickets, backplane, origins } = this.#parts;
     edge.stopAccepting();
     delivery.finish();
     // A request that was on its way may become a hold at any time.
@@ -109,6 +110,7 @@ export class DataPlane {
     await edge.close();
     telemetry.close();
     routes.close();
+    tickets.close();
     await Promise.all([backplane.close(), origins.close()]);
   }
 

@@ -5,6 +5,7 @@ import { WsAcceptor } from '../websocket/ws-handshakes.js';
 import { nodeReusesPorts } from './listening.js';
 import { NodeEdge } from './node/edge.js';
 import type { BoundListener, Edge, EdgeDeps, EdgeHandler, Listener } from './port.js';
+import type { TicketKeys } from './ticket-keys.js';
 import type { TlsCertificates } from './tls-certificates.js';
 import { UwsEdge } from './uws/edge.js';
 import { loadUws } from './uws/library.js';
@@ -23,6 +24,8 @@ export interface EdgeSettings
     | 'allowCompression'
   > {
   readonly certificates: TlsCertificates;
+  /** Left out: sessions are resumed on the same listener only. */
+  readonly tickets?: TicketKeys;
   /** Whether other processes have the same listeners. */
   readonly isShared: boolean;
 }

@@ -85,14 +85,16 @@ export class TlsCertificates {
   /** The certificate for a server name: exact, then wildcard of its parent, then the port's default; else undefined. */
   find(serverName: string, port: number): KeyPair | undefined {
     const name = serverName.toLowerCase();
+    // One look at the directory for all three: each costs a system call, for every handshake.
+    const bases = this.#bases();
     if (isServerName(name)) {
-      const exact = this.#load(name);
+      const exact = this.#load(name, bases);
       if (exact !== undefined) return exact;
       const dot = name.indexOf('.');
-      const wildcard = dot < 0 ? undefined : this.wildcard(name.slice(dot + 1));
+      const wildcard = dot < 0 ? undefined : this.#load(`_.${name.slice(dot + 1)}`, bases);
       if (wildcard !== undefined) return wildcard;
     }
-    const pair = this.default(port);
+    const pair = this.#load(`default_${port}`, bases);
     if (pair === undefined) this.#onMissing(name, port);
     return pair;
   }
@@ -126,9 +128,9 @@ export class TlsCertificates {
     return bases;
   }
 
-  #load(base: string): KeyPair | undefined {
+  #load(base: string, bases = this.#bases()): KeyPair | undefined {
     const known = this.#loaded.get(base);
-    if (this.#bases()?.has(base) === false) return known?.pair;
+    if (bases?.has(base) === false) return known?.pair;
     const certificate = join(this.#directory, `${base}.crt`);
     const key = join(this.#directory, `${base}.key`);
     const files = stampOf(certificate, key);

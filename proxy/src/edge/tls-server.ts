@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Containment } from '@holdfast/control-api';
+import type { TicketKeys } from './ticket-keys.js';
 import type { KeyPair, TlsCertificates } from './tls-certificates.js';
 
 /** What a server with TLS is made of. */
@@ -13,16 +14,26 @@ export interface TlsServerParts {
   /** Of clients, where the policy asks them for certificates: whether one without a certificate that counts is turned away. */
   readonly requiresClients: boolean;
   readonly faults: Containment;
+  /** Left out: sessions are resumed at this server only, until its certificate changes. */
+  readonly tickets?: TicketKeys | undefined;
   /** Gets each connection before its handshake. */
   readonly onSocket: (socket: Socket) => void;
 }
 
 /** Makes a server that looks up a certificate for each client; it does not listen yet. */
-export function createTlsServer({ options, certificates, requiresClients, faults, onSocket }: TlsServerParts): Server {
+export function createTlsServer({
+  options,
+  certificates,
+  requiresClients,
+  faults,
+  tickets,
+  onSocket,
+}: TlsServerParts): Server {
   const { asksClients, terms } = certificates.policy;
   const server: Server = createServer({
     ...options,
     ...terms.context,
+    ...tickets?.options,
     ...(asksClients && { requestCert: true, rejectUnauthorized: requiresClients }),
     SNICallback: (name, done) => {
       let context: KeyPair['context'] | undefined;
@@ -40,8 +51,10 @@ export function createTlsServer({ options, certificates, requiresClients, faults
     const pair = certificates.default(portOf(server));
     if (pair === undefined || pair === current) return;
     current = pair;
-    server.setSecureContext(pair.options);
+    server.setSecureContext({ ...pair.options, ...tickets?.options });
+    tickets?.serve(server);
   });
+  tickets?.serve(server);
   if (asksClients) {
     server.prependListener('secureConnection', (socket: TLSSocket) => {
       const shows = socket.getPeerX509Certificate() !== undefined;

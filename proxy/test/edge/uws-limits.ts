@@ -154,7 +154,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'TLS',
-    why: '1.2 and 1.3, without ALPN: `tls_min_version: 1.3`, and suites of TLS 1.3 in `tls_ciphers`, are refused at the start. A session that is resumed has the client certificate that it began with, though its authority has gone since; why a certificate was refused is not in the log. A changed certificate, or file of `tls_client_ca`, is used within 10 s, but the port’s default one only after a restart. At most 100 server names with capital letters are served; a name of more than ten labels gets the default certificate. For each certificate the library prints two lines (`finding …`, `Browsed to SNI: …`). They are dropped, unless standard output is a plain file that is not appended to (`> file`) and standard error is something else.',
+    why: '1.2 and 1.3, without ALPN: `tls_min_version: 1.3`, and suites of TLS 1.3 in `tls_ciphers`, are refused at the start. A session that is resumed has the client certificate that it began with, though its authority has gone since; why a certificate was refused is not in the log. Session tickets have a key of each process, which the library does not show nor take: sessions are resumed at the same process only, and `tls_ticket_key_file` has no effect. A changed certificate, or file of `tls_client_ca`, is used within 10 s, but the port’s default one only after a restart. At most 100 server names with capital letters are served; a name of more than ten labels gets the default certificate. For each certificate the library prints two lines (`finding …`, `Browsed to SNI: …`). They are dropped, unless standard output is a plain file that is not appended to (`> file`) and standard error is something else.',
     clauses: [],
   },
   {

@@ -90,7 +90,7 @@ async function serve(): Promise<void> {
 }
 
 function makeDataPlane(
-  { config, instance, history, wants }: WorkerInit,
+  { config, instance, ticketSecret, history, wants }: WorkerInit,
   log: RootLog,
   metrics: Metrics,
   tracing: Tracing | undefined,
@@ -110,6 +110,7 @@ function makeDataPlane(
       send: (packet) => void channel.notify('stats', packet, packet.length),
     },
     instance,
+    ticketSecret,
     isShared: true,
   });
 }

@@ -88,6 +88,7 @@ export class WorkerPool implements Serving {
   readonly #places: readonly Place[];
   readonly #encoder = new MessageEncoder();
   readonly #instance = randomBytes(3).toString('hex');
+  readonly #ticketSecret = randomBytes(32);
   #started = 0;
   #closesAfterAnswers = false;
   #isListening = true;
@@ -258,6 +259,7 @@ export class WorkerPool implements Serving {
         config: this.#config,
         number,
         instance: `${this.#instance}w${number.toString(36)}`,
+        ticketSecret: this.#ticketSecret,
         history: hub.hasHistory,
         wants: this.#wants,
       }),

@@ -32,6 +32,8 @@ export interface WorkerInit {
   readonly number: number;
   /** What the ids of its requests begin with. */
   readonly instance: string;
+  /** From which session tickets get their keys, where no file is configured: the same with all workers. */
+  readonly ticketSecret: Buffer;
   /** Whether the backplane keeps history. */
   readonly history: boolean;
   /** Types of statistics packets that are wanted. */

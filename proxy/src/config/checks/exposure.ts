@@ -37,6 +37,7 @@ export function exposuresOf(
     ]),
     ...openFiles('a TLS key file can be read or written by other users of this machine', [
       ...tlsKeys(config),
+      ...(config.tlsTicketKeyFile === undefined ? [] : [config.tlsTicketKeyFile]),
       ...keyFiles.tls,
     ]),
     ...openFiles(

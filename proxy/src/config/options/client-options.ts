@@ -66,6 +66,17 @@ export const clientOptions = [
     },
   },
   {
+    key: 'tls_ticket_key_file',
+    group: 'Clients',
+    type: 'path',
+    base: 'config',
+    doc: 'File with a secret of 32 bytes at least, from which session tickets on `https_ports` get their key: clients resume their TLS sessions at all nodes with the same file, and after a restart. Without it only at this node, by a random key that its workers share. Read again when it changes, and on SIGHUP; tickets of the secret before count for two more hours.',
+    uws: {
+      effect: 'ignored',
+      doc: 'each process has a key of its own: its library cannot be given one',
+    },
+  },
+  {
     key: 'local_ports',
     group: 'Clients',
     type: 'sockets',

@@ -31,6 +31,7 @@ import {
   type Refusal,
   type Target,
 } from '../request-check.js';
+import type { TicketKeys } from '../ticket-keys.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 import { createTlsServer } from '../tls-server.js';
 import { answerMalformed } from './answer.js';
@@ -61,6 +62,8 @@ export interface NodeEdgeOptions
    */
   readonly isShared?: boolean;
   readonly certificates: TlsCertificates;
+  /** Left out: sessions are resumed on the same listener only. */
+  readonly tickets?: TicketKeys | undefined;
   readonly sockets: WsAcceptor;
 }
 
@@ -145,13 +148,14 @@ export class NodeEdge implements Edge {
 
   #createTls(): Server {
     const { faults } = this.#responseDeps;
-    const { certificates, clientHeaderTimeout } = this.#options;
+    const { certificates, tickets, clientHeaderTimeout } = this.#options;
     return createTlsServer({
       options: { ...serverOptions(this.#options), handshakeTimeout: clientHeaderTimeout },
       certificates,
       // A route decides whether it needs a certificate.
       requiresClients: false,
       faults,
+      tickets,
       onSocket: (socket) => {
         this.#tlsSockets.add(socket);
         socket.once('close', () => this.#tlsSockets.delete(socket));

@@ -15,6 +15,7 @@ import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
+import { deafTailsWork, tailsWork } from './work-tails.mjs';
 
 /** @type {readonly import('./target.mjs').Target[]} */
 export const targets = [limit, direct, holdfastUws, holdfastNode, nchan, nginx, httpProxy, pushpin];
@@ -34,6 +35,7 @@ export const parts = {
   publish: [publishWork],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   latency: [latencyWork],
+  tails: [tailsWork, deafTailsWork],
   'redis-latency': [redisLatencyWork],
   resubscribe: [resubscribeWork],
   ack: [acknowledgeWork],

@@ -49,6 +49,13 @@ const goals = [
     absolute('latency', 'p50Us', edge, 1_000),
     absolute('redis-latency', 'p50Us', edge, 2_000),
     absolute('ack', 'drift', edge, 1.5),
+    absolute('hundred-thousand', 'lastMs', edge, 850),
+    ratio('hundred-thousand', 'lastMs', edge, 'limit', 1.2),
+    absolute('hundred-thousand', 'openSeconds', edge, 15),
+    ...['tails', 'tails-deaf'].flatMap((work) => [
+      ratio(work, 'p99Ms', edge, 'nchan', 1.2),
+      ratio(work, 'p999Ms', edge, 'nchan', 1.5),
+    ]),
     ...['drain-haproxy', 'drain-nginx'].flatMap((work) => [
       absolute(work, 'ratio', edge, 1.5),
       absolute(work, 'beyondS', edge, 6),

@@ -6,13 +6,12 @@ import { build, installPackages } from '../scripts/setup.mjs';
 import { parts, targets } from './catalog.mjs';
 import { compilePrograms, hasCompiler, outputFolder } from './compile.mjs';
 import { goalLines } from './goals.mjs';
-import { crowdLines, runCrowd } from './hundred-thousand.mjs';
+import { crowdLines, crowdRecords, runCrowd } from './hundred-thousand.mjs';
 import { HUNDRED_THOUSAND, readOptions, usage } from './options.mjs';
 import { OriginProcess } from './origin.mjs';
 import { stopAll } from './process.mjs';
 import { describeMachine, machineLine, resultsFile, writeResults } from './results.mjs';
 import { blocksOf, blockText, missingLines, NOT_ASKED_FOR } from './table.mjs';
-import { isHoldfast } from './work.mjs';
 import { placesOf } from './work-profile.mjs';
 
 /** Exit status without a C compiler: nothing was measured, and nothing is wrong with Holdfast. */
@@ -103,7 +102,9 @@ function show(results) {
     console.log(['', `== ${crowd.target}`, ...crowdLines(crowd)].join('\n'));
   for (const { title, lines } of placesOf(results.records))
     console.log(['', `== Where: ${title}`, ...lines].join('\n'));
-  const goals = results.options.isSmoke ? [] : goalLines(results.records);
+  const goals = results.options.isSmoke
+    ? []
+    : goalLines([...results.records, ...crowdRecords(results.hundredThousand ?? [])]);
   if (goals.length > 0) console.log(['', '== Goals', ...goals].join('\n'));
   console.log(['', ...missingLines(results), machineLine(results.machine)].join('\n'));
 }
@@ -121,7 +122,8 @@ async function measure(options) {
   const records = await runRounds(options, programs, present);
   const hundredThousand = [];
   if (options.parts.includes(HUNDRED_THOUSAND)) {
-    for (const target of present.filter(isHoldfast)) hundredThousand.push(await runCrowd(target, programs, options));
+    for (const target of present.filter(({ hasWorkers }) => hasWorkers))
+      hundredThousand.push(await runCrowd(target, programs, options));
   }
   return { machine, options, missing, records, hundredThousand };
 }

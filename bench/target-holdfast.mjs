@@ -21,11 +21,12 @@ function holdfast(edge) {
     roles: ['hold', 'pass'],
     asksOrigin: true,
     isGrip: true,
+    hasWorkers: true,
     missing: () => undefined,
-    async start({ originPort, extra = [], nodeFlags = [] }) {
+    async start({ originPort, workers, extra = [], nodeFlags = [] }) {
       const folder = makeFolder('holdfast');
       const ports = { client: await freePort(), control: await freePort() };
-      const args = [...argumentsOf(edge, ports, originPort), ...extra];
+      const args = [...argumentsOf(edge, ports, originPort), ...workersOf(workers), ...extra];
       const started = start(process.execPath, [...nodeFlags, command, ...args], { cwd: folder });
       const running = new RunningTarget([started], ports, gripSpeech, folder);
       await waitOrStop(running, started, Object.values(ports));
@@ -67,6 +68,11 @@ export async function startInOne(edge, originPort, extras) {
 /** @param {number} originPort */
 function routeTo(originPort) {
   return `* 127.0.0.1:${originPort},over_http`;
+}
+
+/** @param {number | undefined} workers */
+function workersOf(workers) {
+  return workers === undefined ? [] : ['--workers', String(workers)];
 }
 
 /** @typedef {{ client: number, control: number }} Ports  of 127.0.0.1 */

@@ -15,9 +15,17 @@ import { stop, treeOf } from './process.mjs';
  * @property {boolean} isGrip  its control API takes items for many channels, and the origin names the channel
  * @property {() => string | undefined} missing  why it cannot run here; undefined when it can
  * @property {(options: StartOptions) => Promise<RunningTarget>} start
+ * @property {boolean} [hasWorkers]  it can be several processes on one port
  * @property {number} [settleMs]  how long after its holds have been opened a publish may still miss them
  */
-/** @typedef {{ programs: import('./compile.mjs').Programs, originPort: number, extra?: readonly string[], nodeFlags?: readonly string[] }} StartOptions */
+/**
+ * @typedef {object} StartOptions
+ * @property {import('./compile.mjs').Programs} programs
+ * @property {number} originPort
+ * @property {number} [workers]  processes that hold clients, beside a primary; left out: one that does everything
+ * @property {readonly string[]} [extra]      flags of Holdfast
+ * @property {readonly string[]} [nodeFlags]  flags of the node that runs Holdfast
+ */
 
 /** A target that runs. */
 export class RunningTarget {

@@ -17,8 +17,9 @@ import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
-import { workersWork } from './work-workers.mjs';
+import { deafTailsWork, tailsWork } from './work-tails.mjs';
 import { tlsWork } from './work-tls.mjs';
+import { workersWork } from './work-workers.mjs';
 
 /** @type {readonly import('./target.mjs').Target[]} */
 export const targets = [limit, direct, holdfastUws, holdfastNode, nchan, nginx, httpProxy, pushpin];
@@ -41,6 +42,7 @@ export const parts = {
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   echo: [echoWork('socket'), echoWork('over-http')],
   latency: [latencyWork],
+  tails: [tailsWork, deafTailsWork],
   'redis-latency': [redisLatencyWork],
   resubscribe: [resubscribeWork],
   ack: [acknowledgeWork],

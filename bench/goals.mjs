@@ -69,6 +69,13 @@ const goals = [
     absolute('keys', 'tokenRatio', edge, 1.1),
     ...['relayRatio', 'openRatio', 'publishRatio'].map((key) => absolute('workers', key, edge, 1.1)),
     absolute('workers', 'balance', edge, 1.15),
+    absolute('hundred-thousand', 'lastMs', edge, 850),
+    ratio('hundred-thousand', 'lastMs', edge, 'limit', 1.2),
+    absolute('hundred-thousand', 'openSeconds', edge, 15),
+    ...['tails', 'tails-deaf'].flatMap((work) => [
+      ratio(work, 'p99Ms', edge, 'nchan', 1.2),
+      ratio(work, 'p999Ms', edge, 'nchan', 1.5),
+    ]),
     ...['drain-haproxy', 'drain-nginx'].flatMap((work) => [
       absolute(work, 'ratio', edge, 1.5),
       absolute(work, 'beyondS', edge, 6),

@@ -1,4 +1,4 @@
-// The run with as many clients at once as there are files for: several load processes, Holdfast with as many workers as it
+// The run with as many clients at once as there are files for: several load processes, targets with as many workers as it
 // takes, one publish, and which clients received it when.
 import { setTimeout as delay } from 'node:timers/promises';
 import { addUp, countOf, draw, quantile } from './histogram.mjs';
@@ -51,7 +51,7 @@ export async function runCrowd(target, programs, options) {
   const workers = options.workers > 0 ? options.workers : Math.ceil(options.clients / CLIENTS_OF_WORKER);
   const origin = await OriginProcess.start(programs.origin);
   try {
-    const running = await target.start({ programs, originPort: origin.port, extra: ['--workers', String(workers)] });
+    const running = await target.start({ programs, originPort: origin.port, workers });
     try {
       return await hold(target, running, programs, options, workers);
     } finally {
@@ -119,10 +119,11 @@ async function hold(target, running, programs, options, workers) {
  */
 function makeLoads(running, programs, clients, size) {
   const shares = Math.max(Math.ceil(clients / CLIENTS_OF_LOAD), 2);
+  const speech = running.speech('stream', size);
   return Array.from({ length: shares }, (_, index) => {
     const count = Math.floor((clients * (index + 1)) / shares) - Math.floor((clients * index) / shares);
     const source = `127.0.0.${10 + index}`;
-    return { load: new Load(programs.load, { ...running.speech('stream', size), source, count }), count };
+    return { load: new Load(programs.load, { ...speech, source, count, batch: 1 }), count };
   });
 }
 
@@ -197,6 +198,19 @@ async function publishOnce(crowd, loads, publisher) {
 /** @param {Crowd['rounds'][number]} round */
 function roundText({ firstMs, p50Ms, p99Ms, lastMs, cpuUs }) {
   return `first after ${firstMs.toFixed(1)} ms, half ${p50Ms.toFixed(0)} ms, 99 % ${p99Ms.toFixed(0)} ms, last ${lastMs.toFixed(0)} ms; ${cpuUs.toFixed(2)} µs of CPU each`;
+}
+
+/** The figures in the form of the other works', for goals. @param {readonly Crowd[]} crowds @returns {import('./table.mjs').RunRecord[]} */
+export function crowdRecords(crowds) {
+  return crowds.flatMap(({ target, openSeconds, rounds, problems }) =>
+    rounds.map(({ lastMs, cpuUs }, round) => ({
+      work: 'hundred-thousand',
+      target,
+      round,
+      values: { openSeconds, lastMs, cpuUs },
+      problems,
+    })),
+  );
 }
 
 /** Lines for a terminal or, between fences, for a page. @param {Crowd} crowd */

@@ -18,6 +18,9 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {number} rate           publishes per second whose acknowledgement is timed
  * @property {number} rateSeconds
  * @property {number} latencyItems
+ * @property {number} tailSeconds
+ * @property {number} tailHolds      that get the items whose receipts are timed
+ * @property {number} deafHolds      beside them, that do not read
  * @property {number} channels       that are to be received again after Redis was cut
  * @property {number} publishChannels  with a stream each, for `publish`
  * @property {number} tlsHolds       of each kind
@@ -44,6 +47,9 @@ const numbers = {
   rate: [1_000, 200],
   'rate-seconds': [60, 1],
   'latency-items': [200, 10],
+  'tail-seconds': [8, 0.5],
+  'tail-holds': [1_000, 20],
+  'deaf-holds': [5_000, 20],
   channels: [10_000, 50],
   'publish-channels': [2_000, 40],
   'tls-holds': [1_500, 20],
@@ -115,6 +121,9 @@ export function readOptions(argv) {
     rate: number('rate'),
     rateSeconds: number('rate-seconds'),
     latencyItems: number('latency-items'),
+    tailSeconds: number('tail-seconds'),
+    tailHolds: number('tail-holds'),
+    deafHolds: number('deaf-holds'),
     channels: number('channels'),
     publishChannels: number('publish-channels'),
     tlsHolds: number('tls-holds'),

@@ -6,13 +6,12 @@ import { build, installPackages } from '../scripts/setup.mjs';
 import { parts, targets } from './catalog.mjs';
 import { compilePrograms, hasCompiler, outputFolder } from './compile.mjs';
 import { goalResults } from './goals.mjs';
-import { crowdLines, runCrowd } from './hundred-thousand.mjs';
+import { crowdLines, crowdRecords, runCrowd } from './hundred-thousand.mjs';
 import { HUNDRED_THOUSAND, readOptions, usage } from './options.mjs';
 import { OriginProcess } from './origin.mjs';
 import { stopAll } from './process.mjs';
 import { describeMachine, machineLine, resultsFile, writeResults } from './results.mjs';
 import { blocksOf, blockText, missingLines, NOT_ASKED_FOR } from './table.mjs';
-import { isHoldfast } from './work.mjs';
 import { placesOf } from './work-profile.mjs';
 
 /** Exit status without a C compiler: nothing was measured, and nothing is wrong with Holdfast. */
@@ -96,6 +95,11 @@ async function runRounds(options, programs, present) {
   return records;
 }
 
+/** None of a run whose figures mean nothing. @param {import('./table.mjs').Results} results */
+function goalsOf({ options, records, hundredThousand = [] }) {
+  return options.isSmoke ? [] : goalResults([...records, ...crowdRecords(hundredThousand)]);
+}
+
 /** @param {import('./table.mjs').Results} results */
 function show(results) {
   for (const block of blocksOf(results)) console.log(blockText(block));
@@ -103,7 +107,7 @@ function show(results) {
     console.log(['', `== ${crowd.target}`, ...crowdLines(crowd)].join('\n'));
   for (const { title, lines } of placesOf(results.records))
     console.log(['', `== Where: ${title}`, ...lines].join('\n'));
-  const goals = results.options.isSmoke ? [] : goalResults(results.records).map(({ line }) => line);
+  const goals = goalsOf(results).map(({ line }) => line);
   if (goals.length > 0) console.log(['', '== Goals', ...goals].join('\n'));
   console.log(['', ...missingLines(results), machineLine(results.machine)].join('\n'));
 }
@@ -121,7 +125,8 @@ async function measure(options) {
   const records = await runRounds(options, programs, present);
   const hundredThousand = [];
   if (options.parts.includes(HUNDRED_THOUSAND)) {
-    for (const target of present.filter(isHoldfast)) hundredThousand.push(await runCrowd(target, programs, options));
+    for (const target of present.filter(({ hasWorkers }) => hasWorkers))
+      hundredThousand.push(await runCrowd(target, programs, options));
   }
   return { machine, options, missing, records, hundredThousand };
 }
@@ -140,7 +145,7 @@ async function main(argv) {
   if (options.from === undefined) writeFileSync(file, `${JSON.stringify(results)}\n`);
   show(results);
   if (options.from === undefined) console.log(`all of it: ${file}`);
-  if (options.checks && goalResults(results.records).some(({ isMet }) => !isMet)) process.exitCode = 1;
+  if (options.checks && goalsOf(results).some(({ isMet }) => !isMet)) process.exitCode = 1;
   if (options.writesResults) writeResults(results);
   if (options.writesResults) console.log(`written: ${resultsFile}`);
 }

@@ -23,11 +23,12 @@ function holdfast(edge) {
     asksOrigin: true,
     isGrip: true,
     servesTls: true,
+    hasWorkers: true,
     missing: () => undefined,
-    async start({ originPort, extra = [], nodeFlags = [], certificate }) {
+    async start({ originPort, workers, extra = [], nodeFlags = [], certificate }) {
       const folder = makeFolder('holdfast');
       const ports = { client: await freePort(), control: await freePort() };
-      const args = [...argumentsOf(edge, ports, originPort), ...extra];
+      const args = [...argumentsOf(edge, ports, originPort), ...workersOf(workers), ...extra];
       if (certificate !== undefined) {
         ports.client = await freePort();
         args.push(...tlsArguments(folder, ports.client, certificate));
@@ -73,6 +74,11 @@ export async function startInOne(edge, originPort, extras) {
 /** Its own WebSocket, and all else over HTTP. @param {number} originPort */
 function routesTo(originPort) {
   return [`* 127.0.0.1:${originPort},over_http`, `*,path_beg=/echo 127.0.0.1:${originPort}`];
+}
+
+/** @param {number | undefined} workers */
+function workersOf(workers) {
+  return workers === undefined ? [] : ['--workers', String(workers)];
 }
 
 /** @typedef {{ client: number, control: number }} Ports  of 127.0.0.1 */

@@ -9,17 +9,20 @@ export const limit = {
   roles: ['hold'],
   asksOrigin: false,
   isGrip: false,
+  hasWorkers: true,
   missing: () => undefined,
-  async start({ programs }) {
-    const port = await freePort();
-    const started = start(programs.limit, [String(port)]);
-    await waitForPorts(started, [port]);
+  async start({ programs, workers }) {
+    const client = await freePort();
+    const control = workers === undefined ? client : await freePort();
+    const args = workers === undefined ? [client] : [client, control, workers];
+    const started = start(programs.limit, args.map(String));
+    await waitForPorts(started, [control, client]);
     const speech = (/** @type {import('./target.mjs').Kind} */ kind, /** @type {number} */ size) => ({
       format: 'raw',
       path: `/${kind}`,
       publish_path: `/publish/?${size}`,
     });
-    return new RunningTarget([started], { client: port, control: port }, speech);
+    return new RunningTarget([started], { client, control }, speech);
   },
 };
 

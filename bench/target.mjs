@@ -16,6 +16,7 @@ import { stop, treeOf } from './process.mjs';
  * @property {() => string | undefined} missing  why it cannot run here; undefined when it can
  * @property {(options: StartOptions) => Promise<RunningTarget>} start
  * @property {boolean} [servesTls]
+ * @property {boolean} [hasWorkers]  it can be several processes on one port
  * @property {number} [settleMs]  how long after its holds have been opened a publish may still miss them
  */
 /** @typedef {{ certFile: string, keyFile: string }} Certificate  in PEM */
@@ -23,6 +24,7 @@ import { stop, treeOf } from './process.mjs';
  * @typedef {object} StartOptions
  * @property {import('./compile.mjs').Programs} programs
  * @property {number} originPort
+ * @property {number} [workers]  processes that hold clients, beside a primary; left out: one that does everything
  * @property {readonly string[]} [extra]      flags of Holdfast
  * @property {readonly string[]} [nodeFlags]  flags of the node that runs Holdfast
  * @property {Certificate} [certificate]      clients are served with TLS; for targets with `servesTls`

@@ -31,8 +31,6 @@ static struct totals {
 static int opened, pending, failed;
 /* Whether sessions of TLS that are known are resumed. */
 static int resumes;
-/* When the items that are under way were published. */
-static uint64_t published_at;
 static struct latency receipts;
 
 static void hold_close(struct hold *hold, int is_wrong) {
@@ -69,14 +67,14 @@ static void take_bytes(struct hold *hold, const char *data, size_t length) {
     totals.wrong++;
     return;
   }
-  uint64_t size = (uint64_t)options.size, before = hold->got / size;
+  uint64_t size = (uint64_t)options.size, first = hold->got / size;
   hold->got += length;
-  uint64_t whole = hold->got / size - before;
-  if (whole == 0) return;
+  uint64_t end = hold->got / size;
+  if (first == end) return;
   hold->received_at = now_ns();
-  totals.deliveries += whole;
-  if (published_at > 0) {
-    for (uint64_t i = 0; i < whole; i++) latency_add(&receipts, hold->received_at - published_at);
+  totals.deliveries += end - first;
+  for (uint64_t i = first; i < end; i++) {
+    if (due_at[i] > 0) latency_add(&receipts, hold->received_at - due_at[i]);
   }
 }
 

@@ -13,6 +13,10 @@
 
 static char *expected;
 static uint64_t expected_length, expected_room;
+/* When each item of `expected` was published or due, in ns; 0: its receipts are not timed. */
+static uint64_t *due_at;
+/* The same of the items to come. */
+static uint64_t published_at;
 static uint32_t item_number;
 
 /* Appends the next item to what is expected, and returns it. */
@@ -21,7 +25,9 @@ static const char *next_item(void) {
   if (expected_length + size > expected_room) {
     expected_room = (expected_length + size) * 2;
     expected = realloc(expected, expected_room);
+    due_at = realloc(due_at, expected_room / size * sizeof *due_at);
   }
+  due_at[expected_length / size] = published_at;
   char *item = expected + expected_length;
   uint32_t number = ++item_number;
   char head[16];

@@ -4,21 +4,31 @@
  *
  *   GET /stream   held; each item is one chunk        GET /ws   upgraded; each item is one text frame
  *   GET /poll     held; the next item is the answer   POST /publish?<bytes>  lines of the body are items of <bytes>
+ *
+ *   limit [port]                           one process for clients and publishers
+ *   limit <port> <control port> <workers>  a primary that takes what is published and passes each request on to so many
+ *                                          workers, which hold the clients
  */
 #define _GNU_SOURCE
+#include <sys/prctl.h>
+
 #include "server.h"
 
-enum kind { NONE, STREAM, WEBSOCKET, POLL, PUBLISHER, KINDS };
+/* LINK: in the primary, the connection to a worker, on which nothing but acknowledgements comes back. */
+enum kind { NONE, STREAM, WEBSOCKET, POLL, PUBLISHER, LINK, KINDS };
 
 /* All files that a process may have open. */
 #define HELD_MAX 20000
 /* Bytes of one publish. */
 #define PUBLISH_MAX (1024 * 1024)
+#define WORKERS_MAX 64
 
 static struct client *held[KINDS][HELD_MAX];
 static int held_count[KINDS];
 static char published[PUBLISH_MAX];
 static char wire[PUBLISH_MAX * 2];
+static struct client *links[WORKERS_MAX];
+static int link_count;
 
 static void hold(struct client *client, int kind) {
   client->kind = kind;
@@ -38,7 +48,7 @@ static void say(struct client *client, const char *text) { respond(client, text,
 
 static void on_head(struct client *client, const char *head) {
   client->body = 0;
-  if (client->place >= 0) return;
+  if (client->place >= 0 || client->kind == LINK) return;
   if (strncmp(head, "POST ", 5) == 0) {
     client->kind = PUBLISHER;
     const char *size = memchr(head, '?', strcspn(head, "\r"));
@@ -82,13 +92,51 @@ static void fan_out(int kind, size_t size, size_t total) {
   held_count[kind] = 0;
 }
 
+/* Sends a publish to all workers, as the request that it is to each. */
+static void pass_on(size_t size, size_t total) {
+  int head = sprintf(wire, "POST /publish?%zu HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", size, total);
+  memcpy(wire + head, published, total);
+  for (int i = 0; i < link_count; i++) respond(links[i], wire, (size_t)head + total);
+}
+
 static void on_end(struct client *client) {
   if (client->kind != PUBLISHER) return;
   size_t size = (size_t)atoi(client->path);
+  if (link_count > 0) pass_on(size, client->body);
   for (int kind = STREAM; kind <= POLL; kind++) {
     if (held_count[kind] > 0) fan_out(kind, size, client->body);
   }
   say(client, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 }
 
-int main(int count, char **arguments) { serve(count > 1 ? atoi(arguments[1]) : 0); }
+/* A worker, connected with its primary by `link`; it ends with the primary. */
+static void work(int port, int link) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  begin_loop();
+  adopt(link);
+  serve(port, 1);
+}
+
+static void start_workers(int port, int count) {
+  for (link_count = 0; link_count < count; link_count++) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0) exit(1);
+    if (fork() == 0) {
+      link_count = 0;
+      close(ends[0]);
+      work(port, ends[1]);
+    }
+    close(ends[1]);
+    links[link_count] = adopt(ends[0]);
+    links[link_count]->kind = LINK;
+  }
+}
+
+int main(int count, char **arguments) {
+  int port = count > 1 ? atoi(arguments[1]) : 0, workers = count > 3 ? atoi(arguments[3]) : 0;
+  begin_loop();
+  if (workers == 0) serve(port, 0);
+  if (workers > WORKERS_MAX) return 1;
+  start_workers(port, workers);
+  serve(atoi(arguments[2]), 0);
+}

@@ -15,6 +15,14 @@
 
 /* Bytes of one read. */
 #define READ_MAX (256 * 1024)
+/* Receive buffer and segments of a client that is to fill its sockets soon; those of loopback take megabytes. */
+#define SMALL_BUFFER 4096
+#define SMALL_SEGMENT 1460
+/*
+ * Connections from `source` before the next address is taken, in the next network of 256: among 15,000 of one address the
+ * kernel looks for a free port for 40 µs, which is as much as the rest of opening a connection.
+ */
+#define CONNECTS_OF_SOURCE 2000
 /* Processes of one target. */
 #define PIDS_MAX 256
 
@@ -25,12 +33,15 @@ struct source {
 };
 
 static struct options {
-  char kind[16], format[16], path[256], publish_path[256], header[256], publish_header[1024], source[64], host[64];
+  char kind[16], format[16], path[256], publish_path[256], channel[64], header[256], publish_header[1024], source[64], host[64];
   int port, control_port, size, count, tls;
-} options = {.kind = "stream", .format = "grip", .path = "/stream", .publish_path = "/publish/", .header = "",
+  int is_batch; /* see yield_to_the_target() */
+  int is_small; /* little fits into its sockets, as over a slow network */
+} options = {.kind = "stream", .format = "grip", .path = "/stream", .publish_path = "/publish/", .channel = "bench", .header = "",
              .source = "", .host = "bench.test", .size = 100, .count = 1};
 
 static int loop_fd;
+static int connects;
 static char read_buffer[READ_MAX + 1];
 /* Why the first connection failed, for the report. */
 static char first_failure[256];
@@ -71,10 +82,15 @@ static int connect_source(struct source *source, int port) {
     return 0;
   }
   setsockopt(source->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (options.is_small) {
+    setsockopt(source->fd, SOL_SOCKET, SO_RCVBUF, &(int){SMALL_BUFFER}, sizeof(int));
+    setsockopt(source->fd, IPPROTO_TCP, TCP_MAXSEG, &(int){SMALL_SEGMENT}, sizeof(int));
+  }
   if (options.source[0] != 0) {
     /* Leaves the choice of the port to connect(), which may share it with other targets' ports. */
     setsockopt(source->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     inet_pton(AF_INET, options.source, &from.sin_addr);
+    from.sin_addr.s_addr = htonl(ntohl(from.sin_addr.s_addr) + ((uint32_t)(connects++ / CONNECTS_OF_SOURCE) << 8));
     bind(source->fd, (struct sockaddr *)&from, sizeof from);
   }
   if (connect(source->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS) {

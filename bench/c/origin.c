@@ -128,5 +128,6 @@ static void on_end(struct client *client) {
 
 int main(int count, char **arguments) {
   for (size_t i = 0; i < BODY_MAX; i++) pattern[i] = (char)('a' + i % 26);
-  serve(count > 1 ? atoi(arguments[1]) : 0);
+  begin_loop();
+  serve(count > 1 ? atoi(arguments[1]) : 0, 0);
 }

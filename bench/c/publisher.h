@@ -125,7 +125,7 @@ static void publish_items(int batch) {
     length = (size_t)sprintf(body, "{\"items\":[");
     for (int i = 0; i < batch; i++) {
       if (i > 0) body[length++] = ',';
-      length += grip_entry(body + length, "bench", next_item());
+      length += grip_entry(body + length, options.channel, next_item());
     }
     length += (size_t)sprintf(body + length, "]}");
     publisher_send(p, post(p->out, options.publish_path, body, length), 1);

@@ -111,25 +111,33 @@ static void read_client(struct client *client) {
   }
 }
 
+/* Serves what is connected already; the socket does not block. */
+static struct client *adopt(int fd) {
+  struct client *client = calloc(1, sizeof *client);
+  client->fd = fd;
+  client->place = -1;
+  watch(client, EPOLL_CTL_ADD, EPOLLIN);
+  return client;
+}
+
 static void accept_clients(int listener) {
   for (;;) {
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct client *client = calloc(1, sizeof *client);
-    client->fd = fd;
-    client->place = -1;
-    watch(client, EPOLL_CTL_ADD, EPOLLIN);
+    adopt(fd);
   }
 }
 
-static int listen_on(int port) {
+/* On 127.0.0.1; port 0 is any free one. Of processes that share a port the kernel gives each its part of the clients. */
+static int listen_on(int port, int is_shared) {
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (is_shared) setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, BACKLOG) != 0) {
     perror("listen");
     exit(1);
@@ -140,15 +148,19 @@ static int listen_on(int port) {
   return listener;
 }
 
-/* Listens on 127.0.0.1 (port 0: any free one), says so on stdout as {"port":n}, and serves until it is killed. */
-static void serve(int port) {
+/* Before anything else here is called; a process that was forked has a loop of its own only if it calls this itself. */
+static void begin_loop(void) {
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   signal(SIGPIPE, SIG_IGN);
   loop_fd = epoll_create1(EPOLL_CLOEXEC);
-  int listener = listen_on(port);
+}
+
+/* Listens (see listen_on), says so on stdout as {"port":n}, and serves until it is killed. */
+static void serve(int port, int is_shared) {
+  int listener = listen_on(port, is_shared);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, ready[512];
   epoll_ctl(loop_fd, EPOLL_CTL_ADD, listener, &event);
   for (;;) {

@@ -31,6 +31,8 @@ interface Results {
   readonly records: readonly RunRecord[];
   readonly hundredThousand: readonly {
     readonly clients: number;
+    readonly processes: number;
+    readonly problems: readonly string[];
     readonly rounds: readonly { readonly lastMs: number }[];
   }[];
 }
@@ -76,17 +78,8 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
   }
   for (const work of [
     ...['streams', 'websockets', 'polls', 'bursts-streams', 'bursts-websockets'],
-    ...[
-      'pass-small',
-      'pass-large',
-      'pass-upload',
-      'echo-socket',
-      'echo-over-http',
-      'latency',
-      'ack',
-      'keys',
-      'publish',
-    ],
+    ...['pass-small', 'pass-large', 'pass-upload', 'echo-socket', 'echo-over-http', 'latency', 'tails', 'tails-deaf'],
+    ...['ack', 'keys', 'publish'],
   ]) {
     const record = recordOf(work);
     t.strictSame(record?.problems, [], `${work}: every item or answer came once, unchanged`);
@@ -127,6 +120,19 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
   t.equal(crowd?.clients, 200, 'the crowd was held');
   t.ok((crowd?.rounds[0]?.lastMs ?? 0) > 0, 'and its last client has the item');
   t.match(output, /NOT IN THIS RUN.*Pushpin 1\.36/, 'a target that is not measured is named');
+});
+
+t.test('the crowd is held by the bare loop too, by as many processes', { skip }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'results.json');
+  const args = ['hundred-thousand', '--smoke', '--targets', 'limit', '--rounds', '2', '--json', file];
+  const { status, output } = await runBench(args);
+  t.equal(status, 0, status === 0 ? 'it ends well' : output);
+  const [crowd] = (JSON.parse(readFileSync(file, 'utf8')) as Results).hundredThousand;
+  t.strictSame(crowd?.problems, [], 'every client had every item once, whichever worker holds it');
+  t.equal(crowd?.processes, 3, 'a primary and two workers');
+  t.equal(crowd?.rounds.length, 2);
 });
 
 t.test('an unknown part is refused with those that there are', async (t) => {

@@ -17,12 +17,12 @@ export interface Flushable {
  * everything that was collected in it is one write for each connection.
  */
 export class FlushQueue {
-  #atEnd: Flushable[] = [];
-  #soon: Flushable[] = [];
+  readonly #atEnd = new Collected();
+  readonly #soon = new Collected();
 
   /** Has `flush` called at the end of this turn of the event loop. */
   add(flushable: Flushable): void {
-    if (this.#atEnd.push(flushable) === 1) setImmediate(this.#end);
+    if (this.#atEnd.add(flushable) === 1) setImmediate(this.#end);
   }
 
   /**
@@ -30,23 +30,52 @@ export class FlushQueue {
    * after the publish instead of 1.2), and there is little to be saved by waiting. At the end of the turn otherwise.
    */
   addSoon(flushable: Flushable): void {
-    if (this.#soon.push(flushable) === 1) queueMicrotask(this.#decide);
+    if (this.#soon.add(flushable) === 1) queueMicrotask(this.#decide);
   }
 
   readonly #decide = (): void => {
-    if (this.#soon.length > FLUSHED_SOON) setImmediate(this.#flushSoon);
+    if (this.#soon.count > FLUSHED_SOON) setImmediate(this.#flushSoon);
     else this.#flushSoon();
   };
 
-  readonly #flushSoon = (): void => {
-    const soon = this.#soon;
-    this.#soon = [];
-    for (const flushable of soon) flushable.flush();
-  };
+  readonly #flushSoon = (): void => this.#soon.flush();
 
-  readonly #end = (): void => {
-    const atEnd = this.#atEnd;
-    this.#atEnd = [];
-    for (const flushable of atEnd) flushable.flush();
-  };
+  readonly #end = (): void => this.#atEnd.flush();
+}
+
+/**
+ * What is to be flushed. Its two lists stay, and are filled by turns: new ones would grow from nothing with each item, which is
+ * garbage of 24 bytes for each of its receivers.
+ */
+class Collected {
+  #list: Array<Flushable | undefined> = [];
+  /** Undefined while it is flushed. */
+  #spare: Array<Flushable | undefined> | undefined = [];
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Returns how many there are now. */
+  add(flushable: Flushable): number {
+    this.#list[this.#count] = flushable;
+    return ++this.#count;
+  }
+
+  /** Flushes what was added before this call. What is added meanwhile waits for the next. */
+  flush(): void {
+    const list = this.#list;
+    const count = this.#count;
+    this.#list = this.#spare ?? [];
+    this.#spare = undefined;
+    this.#count = 0;
+    for (let i = 0; i < count; i++) {
+      const flushable = list[i] as Flushable;
+      // Nothing is kept alive by having been here.
+      list[i] = undefined;
+      flushable.flush();
+    }
+    this.#spare = list;
+  }
 }

@@ -8,6 +8,9 @@ import type { UwsAnswer } from './library.js';
 /** The library looks every 4 s and cuts after 8 s at the earliest. */
 export const TICK_MS = 4_000;
 
+/** Ticks of one turn of the event loop: each is two system calls, of which thousands would keep items from others for 10 ms. */
+export const TICKS_OF_TURN = 250;
+
 /** A transfer that waits for its client. */
 export interface Transfer {
   /** Resets the library's time limit for this transfer. */
@@ -36,11 +39,21 @@ export class KeepAliveTicker {
     this.#transfers.delete(transfer);
   }
 
-  readonly #run = (): void => {
-    this.#timer = undefined;
-    for (const transfer of [...this.#transfers]) this.#faults.run('timer', () => transfer.tick());
-    if (this.#transfers.size > 0) this.#timer = this.#clock.after(TICK_MS, this.#run);
-  };
+  readonly #run = (): void => this.#tick([...this.#transfers], 0);
+
+  #tick(transfers: readonly Transfer[], from: number): void {
+    const to = Math.min(from + TICKS_OF_TURN, transfers.length);
+    for (let i = from; i < to; i++) {
+      const transfer = transfers[i] as Transfer;
+      if (this.#transfers.has(transfer)) this.#faults.run('timer', () => transfer.tick());
+    }
+    if (to < transfers.length) {
+      setImmediate(() => this.#tick(transfers, to));
+      return;
+    }
+    // It counts as running until here, so that there is no second one.
+    this.#timer = this.#transfers.size > 0 ? this.#clock.after(TICK_MS, this.#run) : undefined;
+  }
 }
 
 /** The answer of the request, which the body notifies. */

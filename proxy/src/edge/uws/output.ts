@@ -73,7 +73,9 @@ export class UwsOutput {
   #sent = 0;
   /** The library has written the length. */
   #hasLength = false;
-  #queue = NONE;
+  // Almost always one buffer waits, or none: so the first is no member of an array, which would be made for each item.
+  #first: Buffer | undefined;
+  #rest = NONE;
   #queued = 0;
   /** One byte is to follow alone: by it the library reports whether the others have left. */
   #confirms = false;
@@ -98,7 +100,7 @@ export class UwsOutput {
 
   /** The same, where each buffer counts `WRITE_BYTES` on top of its own. */
   get waiting(): number {
-    return this.#queued + WRITE_BYTES * this.#queue.length;
+    return this.#queued + (this.#first === undefined ? 0 : WRITE_BYTES * (1 + this.#rest.length));
   }
 
   /** Some of the head, at least, waits here. */
@@ -154,7 +156,8 @@ export class UwsOutput {
 
   /** Queues bytes ahead of the origin's first one. */
   begin(bytes: Buffer): void {
-    this.#queue = [bytes];
+    this.#first = bytes;
+    this.#rest = NONE;
     this.#queued = bytes.length;
   }
 
@@ -195,13 +198,15 @@ export class UwsOutput {
   /** Forgets what waits. */
   clear(): void {
     this.#head = undefined;
-    this.#queue = NONE;
+    this.#first = undefined;
+    this.#rest = NONE;
     this.#queued = 0;
   }
 
   #enqueue(bytes: Buffer): void {
-    if (this.#queue === NONE) this.#queue = [bytes];
-    else this.#queue.push(bytes);
+    if (this.#first === undefined) this.#first = bytes;
+    else if (this.#rest === NONE) this.#rest = [bytes];
+    else this.#rest.push(bytes);
     this.#queued += bytes.length;
     this.bodyBytes += bytes.length;
     if (bytes.length >= CONFIRM_BYTES && this.bodyBytes > CAREFUL_BYTES) this.#confirms = true;
@@ -232,7 +237,7 @@ export class UwsOutput {
    */
   get #isMiddle(): boolean {
     if (this.#head !== undefined || this.#length <= CAREFUL_BYTES || this.#owner.secure) return false;
-    return (this.#queue[0]?.length ?? 0) > CORK_MAX;
+    return (this.#first?.length ?? 0) > CORK_MAX;
   }
 
   #writeLength(answer: UwsAnswer, most: number): void {
@@ -270,14 +275,16 @@ export class UwsOutput {
     // Given the close flag, the library says so itself, and closes after the answer.
     const byLibrary = owner.closes && !owner.closesByItself;
     this.#writeHead(answer, byLibrary ? '' : this.#connectionField);
-    const body = this.#queue.length === 1 ? (this.#queue[0] as Buffer) : Buffer.concat(this.#queue);
+    const first = this.#first ?? NOTHING;
+    const body = this.#rest === NONE ? first : Buffer.concat([first, ...this.#rest]);
     owner.beforeEnd();
     if (byLibrary) {
       answer.end(body, true);
       owner.completed();
       return;
     }
-    this.#queue = [body];
+    this.#first = body;
+    this.#rest = NONE;
     // Behind answers that its client has not taken this one waits here, and the library serves no other before it.
     if (this.#tryEnd(answer, body, false) && this.#queued > 0) owner.watch(answer);
   }
@@ -369,16 +376,19 @@ export class UwsOutput {
 
   /** At most so many bytes of the queue, from one buffer. */
   #next(most: number): Buffer {
-    const first = this.#queue[0] as Buffer;
+    const first = this.#first as Buffer;
     return first.length > most ? first.subarray(0, most) : first;
   }
 
   #drop(bytes: number): void {
     if (bytes === 0) return;
-    const first = this.#queue[0] as Buffer;
+    const first = this.#first as Buffer;
     this.#queued -= bytes;
-    if (this.#queued === 0) this.#queue = NONE;
-    else if (bytes === first.length) this.#queue.shift();
-    else this.#queue[0] = first.subarray(bytes);
+    if (bytes < first.length) {
+      this.#first = first.subarray(bytes);
+      return;
+    }
+    this.#first = this.#rest.shift();
+    if (this.#rest.length === 0) this.#rest = NONE;
   }
 }

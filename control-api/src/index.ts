@@ -37,6 +37,7 @@ export type { RedisTls } from './backplane/redis/connection/connection.js';
 export { parseRedisUrl, type RedisUrl } from './backplane/redis/connection/url.js';
 export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';
 export { decodeMessage, encodeMessage, MessageEncoder } from './backplane/workers/message-bytes.js';
+export { TurnEnd } from './backplane/workers/turn-end.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
 export { type LinkPort, WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
 export {

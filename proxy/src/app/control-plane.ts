@@ -49,6 +49,8 @@ export interface Serving extends Drainable {
   reload(): void;
   /** Drains, and closes everything; see `DataPlane.stop`. */
   stop(): Promise<void>;
+  /** Calls `publish` when all interest that was declared before this call has reached the hub, in the order of the calls. */
+  behindInterest<Done>(publish: () => Promise<Done>): Promise<Done>;
   /** Undefined where it is not known at once. */
   countSubscribers(channel: string): number | undefined;
   readonly connections: Connections;
@@ -138,7 +140,7 @@ export class ControlPlane {
     metrics.observeRedis(() => this.hub.unavailableReason !== undefined);
     metrics.observeDraining(() => this.#isGoingDown || drain.isUnderWay);
     this.#publisher = new Publisher({
-      backplane: this.hub,
+      backplane: { publish: (messages) => serving().behindInterest(() => this.hub.publish(messages)) },
       countSubscribers: (channel) => serving().countSubscribers(channel),
       events: metrics,
       log: log.child('publish'),

@@ -202,6 +202,10 @@ class OneProcess implements Serving {
     return this.#data.countSubscribers(channel);
   }
 
+  behindInterest<Done>(publish: () => Promise<Done>): Promise<Done> {
+    return publish();
+  }
+
   get connections(): Connections {
     return this.#data.connections;
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../../runtime/clock.js';
 import { type Backplane, type BackplaneListener, type Gap, historyOf, type Message } from '../backplane.js';
 import { decodeBatch, encodeBatch, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
 import { decodeMessage, encodeMessage, type MessageEncoder } from './message-bytes.js';
+import { TurnEnd } from './turn-end.js';
 
 /** One end of a connection that keeps order and loses nothing while both ends live. */
 export interface LinkPort {
@@ -24,6 +25,8 @@ export interface WorkerLinkOptions {
   /** One for all links of a hub. */
   readonly encoder: MessageEncoder;
   readonly clock: Clock;
+  /** One for all links of a hub. Left out: one for this link alone. */
+  readonly turn?: TurnEnd;
 }
 
 /**
@@ -35,12 +38,14 @@ export class WorkerLink implements BackplaneListener {
   readonly #port: LinkPort;
   readonly #encoder: MessageEncoder;
   readonly #clock: Clock;
+  readonly #turn: TurnEnd;
   #outgoing: PrimaryMessage[] = [];
   #sentReason: string | undefined;
   #timer: unknown;
   #isClosed = false;
 
-  constructor({ share, port, encoder, clock }: WorkerLinkOptions) {
+  constructor({ share, port, encoder, clock, turn = new TurnEnd() }: WorkerLinkOptions) {
+    this.#turn = turn;
     this.#share = share;
     this.#port = port;
     this.#encoder = encoder;
@@ -115,7 +120,7 @@ export class WorkerLink implements BackplaneListener {
 
   #send(message: PrimaryMessage): void {
     if (this.#isClosed) return;
-    if (this.#outgoing.push(message) === 1) setImmediate(this.#flush);
+    if (this.#outgoing.push(message) === 1) this.#turn.postLater(this.#flush);
   }
 
   /** Posts what waits, now: for a caller that is about to reach the worker on another way, which must not overtake it. */

@@ -11,6 +11,7 @@ import {
   type Question,
   type StatsSink,
   statsTypes,
+  TurnEnd,
 } from '@holdfast/control-api';
 import type { Exposition, Readiness } from '../../admin/server.js';
 import type { Config } from '../../config/config.js';
@@ -87,6 +88,7 @@ export class WorkerPool implements Serving {
   #config: Config;
   readonly #places: readonly Place[];
   readonly #encoder = new MessageEncoder();
+  readonly #turn = new TurnEnd();
   readonly #instance = randomBytes(3).toString('hex');
   readonly #ticketSecret = randomBytes(32);
   #started = 0;
@@ -187,8 +189,14 @@ export class WorkerPool implements Serving {
     return this.#workers.reduce((sum, { load }) => sum + load.holds, 0);
   }
 
+  /** Clients may publish as soon as they are answered, when the interest of their worker is on its way. */
+  behindInterest<Done>(publish: () => Promise<Done>): Promise<Done> {
+    return new Promise((resolve) => this.#turn.publishLater(() => resolve(publish())));
+  }
+
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#turn.run();
     for (const { timer } of this.#places) realClock.clear(timer);
     await Promise.all(this.#workers.map((worker) => worker.stop(this.#config.shutdownRequests)));
   }
@@ -265,6 +273,7 @@ export class WorkerPool implements Serving {
       }),
       hub,
       encoder: this.#encoder,
+      turn: this.#turn,
       statsSink,
       log,
       faults,

@@ -7,6 +7,7 @@ import {
   type Log,
   type MessageEncoder,
   type StatsSink,
+  type TurnEnd,
   WorkerLink,
 } from '@holdfast/control-api';
 import type { Config } from '../../config/config.js';
@@ -69,6 +70,7 @@ export interface WorkerProcessOptions {
   readonly number: number;
   readonly hub: BackplaneHub;
   readonly encoder: MessageEncoder;
+  readonly turn: TurnEnd;
   readonly statsSink: StatsSink;
   readonly log: Log;
   readonly faults: Containment;
@@ -91,7 +93,7 @@ export class WorkerProcess {
   readonly #exited: Promise<void>;
   readonly #link: WorkerLink;
 
-  constructor({ init, number, hub, encoder, statsSink, log, faults, ended }: WorkerProcessOptions) {
+  constructor({ init, number, hub, encoder, turn, statsSink, log, faults, ended }: WorkerProcessOptions) {
     this.number = number;
     this.#log = log;
     this.#process = cluster.fork();
@@ -103,7 +105,7 @@ export class WorkerProcess {
       faulted: (error) => faults.caught('worker', error),
     });
     const port = this.channel.port('backplane');
-    const link = new WorkerLink({ share: hub.share(), port, encoder, clock });
+    const link = new WorkerLink({ share: hub.share(), port, encoder, turn, clock });
     this.#link = link;
     this.channel.answer('init', init);
     this.channel.on('stats', (packet: Uint8Array) =>

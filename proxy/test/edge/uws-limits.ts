@@ -131,6 +131,11 @@ export const uwsLimits: readonly EdgeLimit[] = [
     why: 'A bare CR in a value, and a request line without a version, hang until the time limit. An empty header name hides all fields after it, from the origin too: a proxy in front that lets such a head pass can see other requests than Holdfast.',
     clauses: ['refuses-value-cr', 'refuses-version-missing', 'refuses-name-empty'],
   },
+  {
+    what: 'WebSocket: `Connection: close` in a field before that with `upgrade`',
+    why: 'Answered 400, as is any first Connection field of five characters, which the library takes for it.',
+    clauses: [],
+  },
   { what: 'WebSocket: frames before the 101', why: 'Cut: clients must wait (RFC 6455 §4.1).', clauses: [] },
   {
     what: 'WebSocket: pings and Closes end to end',

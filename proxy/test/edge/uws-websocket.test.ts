@@ -37,6 +37,21 @@ for (const [says, request, status, body] of invalid) {
   });
 }
 
+t.test('uws: a handshake that the library takes for the last of its connection is answered 400', async (t) => {
+  const fixture = await HandshakeFixture.open(t, { make: makeUwsEdge });
+  for (const first of ['close', 'CLOSE', 'other']) {
+    const client = await fixture.send(handshake([`Connection: ${first}`, 'Connection: Upgrade']));
+    const { answer } = await answered(client);
+    t.equal(answer.status, 400);
+    t.equal(
+      answer.body.toString(),
+      'Failed to parse request: a handshake with a Connection field that asks for a close\n',
+    );
+  }
+  t.strictSame(fixture.handler.handshakes, []);
+  await until(() => fixture.edge.connections === 0);
+});
+
 t.test('uws: Upgrade without Connection is no wish at all, and a key without Upgrade neither', async (t) => {
   const fixture = await HandshakeFixture.open(t, { make: makeUwsEdge });
   for (const request of [handshake(['Connection: keep-alive']), handshake().replace('Upgrade: websocket\r\n', '')]) {

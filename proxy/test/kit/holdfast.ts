@@ -25,6 +25,8 @@ export interface HoldfastOptions {
   readonly directory?: string;
   /** Raises the soft limit of open files to the hard one. */
   readonly manyFiles?: boolean;
+  /** What the process may write to standard error, where it writes nothing otherwise. */
+  readonly complaints?: RegExp;
 }
 
 /** One line of the log in its JSON form. */
@@ -139,6 +141,21 @@ export function runHoldfast(t: Test, options: HoldfastOptions & { readonly direc
   return startChild(t, { command: first as string, args: others, cwd: directory, env: { ...edgeEnv, ...env } });
 }
 
+/** What a process may say beside its log: that it cannot write it, and the warnings of node itself. */
+const OWN_LINE = /^(?:holdfast: |\(node:\d+\) |\(Use `node --trace-)/;
+
+/** What uWebSockets.js says of each WebSocket handshake over TLS, which leaves field by field (docs/adr/0034). */
+const UNCORKED = /^Warning: uWS\.HttpResponse writes must be made from within a corked callback/;
+
+/** What a process has written to standard error that is none of Holdfast's: mostly a library that complains. */
+function strayOutput({ stdout, stderr }: Child, allowed = /^$/): string {
+  const isSecure = /listening on https:\S+ \(clients\)/.test(stdout);
+  const isKnown = (line: string) => OWN_LINE.test(line) || (isSecure && UNCORKED.test(line));
+  const lines = stderr.split('\n').filter((line) => !isKnown(line));
+  const stray = lines.join('\n');
+  return allowed.test(stray) ? '' : stray;
+}
+
 /** Starts the command and waits for the line that ends in `started`. It ends with the test. */
 export async function startHoldfast(t: Test, options: HoldfastOptions = {}): Promise<Holdfast> {
   const directory = options.directory ?? newDirectory(t);
@@ -147,11 +164,18 @@ export async function startHoldfast(t: Test, options: HoldfastOptions = {}): Pro
   const config = options.config ?? settings.map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join('');
   const file = join(directory, 'holdfast.conf');
   writeFileSync(file, config);
+  // Before the teardown that ends the process, and so after it.
+  let stray = (): string => '';
+  t.teardown(() => {
+    const output = stray();
+    if (output !== '') throw new Error(`output of Holdfast that is not its own:\n${output}`);
+  });
   const child = runHoldfast(t, {
     ...options,
     directory,
     args: ['--config', file, ...routes.flatMap((line) => ['--route', line]), ...args],
   });
+  stray = () => strayOutput(child, options.complaints);
   await child.line(/ started(?:"\})?\n/);
   return new Holdfast(child, directory);
 }

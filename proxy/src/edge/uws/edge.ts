@@ -15,6 +15,7 @@ import { makeTlsApp, UwsCertificates } from './certificates.js';
 import type { UwsLibrary, UwsToken } from './library.js';
 import { type ListenerDeps, type UwsEdgeDeps, type UwsEdgeOptions, UwsListener } from './listener.js';
 import type { StalledAnswer } from './response-deps.js';
+import { findHandshakeCork, type HandshakeCork } from './whole-handshakes.js';
 
 /** A listener that is bound. */
 interface Open {
@@ -30,8 +31,10 @@ export class UwsEdge implements Edge {
   readonly #library: UwsLibrary;
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
-  readonly #deps: ListenerDeps;
+  readonly #deps: Omit<ListenerDeps, 'handshakeCork'>;
   readonly #open: Open[] = [];
+  /** For plain listeners; found out before the first of them opens. */
+  #handshakeCork: Promise<HandshakeCork | undefined> | undefined;
   #isListening = true;
   #closesAfterAnswers = false;
 
@@ -60,8 +63,12 @@ export class UwsEdge implements Edge {
     const { certificates } = this.#options;
     const secure = listener.tls === true;
     const library = this.#library;
+    // Found with plain connections, it would write past the TLS of others.
+    if (!secure) this.#handshakeCork ??= findHandshakeCork(library);
+    const handshakeCork = secure ? undefined : await this.#handshakeCork;
     const app = secure ? makeTlsApp(library, certificates, listener.port ?? 0) : library.App();
-    const serving = new UwsListener(app, listener, library, this.#handler, this.#options, this.#deps);
+    const deps = { ...this.#deps, handshakeCork };
+    const serving = new UwsListener(app, listener, library, this.#handler, this.#options, deps);
     // The library would take over the path of a socket that is in use.
     const isFree = listener.path === undefined || (await prepareSocketFile(listener.path));
     const token = isFree && (await this.#bind(serving, listener));

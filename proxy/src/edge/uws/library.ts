@@ -56,7 +56,7 @@ export interface UwsWebSocket<T> {
   end(code?: number, reason?: UwsText): void;
   close(): void;
   getBufferedAmount(): number;
-  cork(run: () => void): void;
+  cork(this: UwsWebSocket<T> | UwsAnswer, run: () => void): void;
 }
 
 /** What a WebSocket route is made of. */

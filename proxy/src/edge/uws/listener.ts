@@ -12,6 +12,7 @@ import {
   checkHandshake,
   checkRequest,
   isRefusal,
+  malformed,
   type Refusal,
   type Target,
 } from '../request-check.js';
@@ -19,15 +20,23 @@ import type { TlsCertificates } from '../tls-certificates.js';
 import { type UwsBacklog, UwsBody } from './body.js';
 import { type AnswerShape, addressOf, checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
+import { CORK_MAX } from './output.js';
 import { UwsResponse } from './response.js';
 import type { UwsResponseDeps } from './response-deps.js';
 import { UwsSocket, type UwsSocketData, type UwsSocketDeps } from './socket.js';
+import type { HandshakeCork } from './whole-handshakes.js';
 
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
 
-/** A header that the library takes for a wish to close, whatever it says. */
+/** A first Connection field that the library takes for a wish to close, whatever it says. */
 const CLOSE_LENGTH = 5;
+
+/**
+ * Bytes that the library adds to the answer to a handshake, at most: its Date, Upgrade, Connection, Sec-WebSocket-Accept and
+ * Sec-WebSocket-Extensions.
+ */
+const ADDED_MAX = 1_000;
 
 /**
  * How the uws edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as they
@@ -52,7 +61,11 @@ export interface UwsEdgeDeps extends EdgeDeps {
 
 /** The collaborators that the listeners of an edge share. */
 export type ListenerDeps = UwsEdgeDeps &
-  Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'writes' | 'faults'> & { readonly backlog: UwsBacklog };
+  Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'writes' | 'faults'> & {
+    readonly backlog: UwsBacklog;
+    /** Undefined where the answer to a handshake cannot leave in one write. */
+    readonly handshakeCork: HandshakeCork | undefined;
+  };
 
 /** Serves the connections of one app. */
 export class UwsListener implements UwsResponseDeps {
@@ -72,7 +85,7 @@ export class UwsListener implements UwsResponseDeps {
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
   readonly #deps: ListenerDeps;
-  readonly #sockets: UwsSocketDeps;
+  readonly #handshakes: HandshakeDeps;
   /** Answers under way, and WebSockets. */
   #busy = 0;
 
@@ -96,11 +109,12 @@ export class UwsListener implements UwsResponseDeps {
     this.#handler = handler;
     this.#options = options;
     this.#deps = deps;
-    this.#sockets = {
+    this.#handshakes = {
       clock: this.clock,
       flushes: this.flushes,
       compression: options.allowCompression,
       faults: this.faults,
+      cork: deps.handshakeCork,
     };
     app.filter((answer, change) => this.faults.run('client', () => this.#changed(answer, change)));
     this.route();
@@ -186,7 +200,7 @@ export class UwsListener implements UwsResponseDeps {
     const { headers } = head;
     const connection = headerValues(headers, 'connection');
     const asks = connection.some((value) => UPGRADE.test(value)) && asksForWebSocket(headers);
-    const target = this.#check(head, asks);
+    const target = this.#check(head, asks ? connection[0] : undefined);
     const response = new UwsResponse(answer, shapeOf(head, connection, asks, isRefusal(target)), this);
     this.#busy++;
     try {
@@ -211,7 +225,7 @@ export class UwsListener implements UwsResponseDeps {
       const offer = { headers, key: headerValue(headers, 'sec-websocket-key') ?? '', context };
       this.#handler.onWebSocket(
         this.#read(head, target, undefined, answer),
-        new UwsHandshake(response, offer, this.#sockets),
+        new UwsHandshake(response, offer, this.#handshakes),
       );
     } else {
       const body = this.#bodyOf(answer, headers, response);
@@ -220,13 +234,17 @@ export class UwsListener implements UwsResponseDeps {
     }
   }
 
-  #check(head: UwsHead, asks: boolean): Target | Refusal {
+  /** `asked` is the first Connection field of a handshake. */
+  #check(head: UwsHead, asked: string | undefined): Target | Refusal {
     const refusal = checkUwsRequest(head, this.#options.clientBufferSize);
     if (refusal !== undefined) return refusal;
     const { method, target, headers } = head;
     const checked = { method, target, version: '1.1', headers };
     const outcome = checkRequest(checked);
-    return isRefusal(outcome) || !asks ? outcome : (checkHandshake(checked) ?? outcome);
+    if (isRefusal(outcome) || asked === undefined) return outcome;
+    // Written outside of a cork, its answer would close the connection, and then be upgraded: in memory that is freed soon.
+    if (asked.length === CLOSE_LENGTH) return malformed('a handshake with a Connection field that asks for a close');
+    return checkHandshake(checked) ?? outcome;
   }
 
   #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {
@@ -274,13 +292,18 @@ interface UwsOffer {
   readonly context: unknown;
 }
 
+/** The collaborators of a handshake, and of the socket that it becomes. */
+interface HandshakeDeps extends UwsSocketDeps {
+  readonly cork: HandshakeCork | undefined;
+}
+
 /** A handshake that waits for its origin. */
 class UwsHandshake implements ClientHandshake {
   readonly response: UwsResponse;
   readonly #offer: UwsOffer;
-  readonly #deps: UwsSocketDeps;
+  readonly #deps: HandshakeDeps;
 
-  constructor(response: UwsResponse, offer: UwsOffer, deps: UwsSocketDeps) {
+  constructor(response: UwsResponse, offer: UwsOffer, deps: HandshakeDeps) {
     this.response = response;
     this.#offer = offer;
     this.#deps = deps;
@@ -298,11 +321,18 @@ class UwsHandshake implements ClientHandshake {
     if (answer === undefined) return undefined;
     const socket = new UwsSocket(this.#deps, deflate !== '');
     const data: UwsSocketData = { socket };
-    answer.cork(() => writeLines(answer, text, false));
-    // Not in the cork, though the library then writes its fields one by one (360 µs a handshake instead of 180): at the end of
-    // a cork it looks whether the answer was the last of its connection, in memory that the upgrade has freed. Whatever
-    // has taken that memory meanwhile may make it close the new WebSocket. The subprotocol is among the origin's fields.
-    answer.upgrade(data, this.#offer.key, '', deflate, this.#offer.context);
+    // The subprotocol is among the origin's fields.
+    const upgrade = () => answer.upgrade(data, this.#offer.key, '', deflate, this.#offer.context);
+    const { cork } = this.#deps;
+    if (cork !== undefined && text.length + ADDED_MAX <= CORK_MAX) {
+      cork(answer, () => {
+        writeLines(answer, text, false);
+        upgrade();
+      });
+    } else {
+      answer.cork(() => writeLines(answer, text, false));
+      upgrade();
+    }
     return socket;
   }
 }

@@ -3,6 +3,7 @@
  * importer of prom-client.
  */
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
+import { EventLoopLag } from './event-loop-lag.js';
 import type { Timings } from './timings.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */
@@ -21,10 +22,13 @@ export function exposeSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<
 }
 
 /** What several processes make of one gauge. */
-export type Together = 'sum' | 'min' | 'max';
+export type Together = 'sum' | 'average' | 'min' | 'max';
 
 /** Values by labels. */
 export type Rows = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
+
+/** The longest time of a timer, in ms: 25 days. */
+const RARELY_MS = 2 ** 31 - 1;
 
 /** Makes series; names are given without the prefix, and no two may be the same. */
 export class Series {
@@ -38,7 +42,24 @@ export class Series {
 
   /** Adds those of node itself. */
   addDefaults(): void {
-    collectDefaultMetrics({ register: this.#registry, prefix: this.#prefix });
+    // Its measurement of the event loop cannot be left out: it is made as rare as can be, and another takes its place.
+    collectDefaultMetrics({ register: this.#registry, prefix: this.#prefix, eventLoopMonitoringPrecision: RARELY_MS });
+    const lag = new EventLoopLag();
+    for (const [at, { name, help, aggregator, read }] of lag.series.entries()) {
+      const full = `nodejs_eventloop_lag_${name}seconds`;
+      this.#registry.removeSingleMetric(`${this.#prefix}${full}`);
+      const isLast = at === lag.series.length - 1;
+      this.gauge(
+        full,
+        help,
+        async () => {
+          const value = await read();
+          if (isLast) lag.startOver();
+          return value;
+        },
+        aggregator,
+      );
+    }
   }
 
   /** A counter that counts by itself: for what is not frequent. */

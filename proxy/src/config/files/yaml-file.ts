@@ -2,19 +2,16 @@
  * Holdfast's own file format: a YAML (or JSON) mapping, flat or with groups: `redis: {url: …}` and `redis.url: …` are
  * `redis_url`. What the keys mean is in the option table. The only importer of yaml.
  */
-import {
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  Parser,
-  parseDocument,
-  stringify,
-  type YAMLMap,
-} from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
+
+let loaded: typeof Yaml | undefined;
+
+/** The library, loaded with the first text: a node that is configured by flags, or by a pushpin.conf, needs none. */
+function library(): typeof Yaml {
+  loaded ??= createRequire(import.meta.url)('yaml') as typeof Yaml;
+  return loaded;
+}
 
 /** A key with its plain value (text, number, boolean, list, null, …). A mapping is not a value: its keys are. */
 export interface YamlEntry {
@@ -66,6 +63,7 @@ export function parseYaml(text: string): YamlFile {
 
 /** The offset at which the text nests too deeply; undefined when it does not. Only collects tokens, and calls nothing anew. */
 function tooDeepAt(text: string): number | undefined {
+  const { Lexer, Parser } = library();
   const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {
     for (const _ of parser.next(lexeme));
@@ -75,6 +73,7 @@ function tooDeepAt(text: string): number | undefined {
 }
 
 function readYaml(text: string): YamlFile {
+  const { isAlias, isMap, isScalar, LineCounter, parseDocument } = library();
   const deep = tooDeepAt(text);
   if (deep !== undefined) {
     const line = text.slice(0, deep).split('\n').length;
@@ -102,7 +101,7 @@ function readYaml(text: string): YamlFile {
   const seen = new Set<string>();
   const problem = (line: number, reason: string): YamlFile => ({ entries: [], problems: [{ line, reason }] });
   let refused: YamlFile | undefined;
-  const collect = (map: YAMLMap, group: string, depth: number): void => {
+  const collect = (map: Yaml.YAMLMap, group: string, depth: number): void => {
     for (const { key, value } of map.items) {
       if (refused !== undefined) return;
       const line = lineAt(isScalar(key) ? key.range?.[0] : undefined);
@@ -131,7 +130,7 @@ function readYaml(text: string): YamlFile {
 
 /** A key that is no scalar is shown as it is written, and is none of ours. */
 function nameOf(key: unknown): string {
-  return String(isScalar(key) ? key.value : key).replaceAll('.', '_');
+  return String(library().isScalar(key) ? key.value : key).replaceAll('.', '_');
 }
 
 /** An entry of a list file: the members of one mapping. */
@@ -160,6 +159,7 @@ export function parseYamlList(text: string): YamlList {
 }
 
 function readYamlList(text: string): YamlList {
+  const { isMap, isScalar, isSeq, LineCounter, parseDocument } = library();
   const wrong = (line: number, reason: string): YamlList => ({ entries: [], problems: [{ line, reason }] });
   const deep = tooDeepAt(text);
   if (deep !== undefined) return wrong(text.slice(0, deep).split('\n').length, 'nested too deeply');
@@ -212,6 +212,7 @@ const MAX_SHOWN = 100;
 
 /** The alias or anchor that a value is or holds: none is taken, as what is meant is mostly a text that begins so. */
 function aliasIn(value: unknown): unknown {
+  const { isAlias, isMap, isNode, isSeq } = library();
   if (isAlias(value) || (isNode(value) && 'anchor' in value && value.anchor !== undefined)) return value;
   if (isSeq(value)) return value.items.map(aliasIn).find((one) => one !== undefined);
   return isMap(value) ? value.items.map((pair) => aliasIn(pair.value)).find((one) => one !== undefined) : undefined;
@@ -219,5 +220,5 @@ function aliasIn(value: unknown): unknown {
 
 /** One `key: value` entry of YAML text, with its newline. */
 export function formatYamlEntry(key: string, value: unknown): string {
-  return stringify({ [key]: value }, { lineWidth: 0 });
+  return library().stringify({ [key]: value }, { lineWidth: 0 });
 }

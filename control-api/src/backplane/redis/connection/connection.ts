@@ -1,8 +1,17 @@
 /** Connections to Redis: ioredis, set to neither queue, nor send again, nor subscribe again. */
-import { Cluster, Command, Redis } from 'ioredis';
+import { createRequire } from 'node:module';
+import type * as IoRedis from 'ioredis';
 import { type Containment, uncontained } from '../../../runtime/faults.js';
 import { COMMAND_TIMEOUT_MS, CONNECT_TIMEOUT_MS, RECONNECT_MAX_MS, TOPOLOGY_EVERY_MS } from '../limits.js';
 import type { HostPort, RedisUrl } from './url.js';
+
+let loaded: typeof IoRedis | undefined;
+
+/** The library, loaded with the first connection: most nodes have no Redis, and it takes a good part of a start, and some MB. */
+function library(): typeof IoRedis {
+  loaded ??= createRequire(import.meta.url)('ioredis') as typeof IoRedis;
+  return loaded;
+}
 
 /** Certificates for `rediss` URLs, as PEM text. Without `ca` the authorities of Node.js are trusted. */
 export interface RedisTls {
@@ -54,6 +63,7 @@ export interface Connection {
 
 /** Opens a connection to the server of the URL, or with `server` to that one, for commands and pub/sub alike. */
 export function openConnection(access: RedisAccess, listener: ConnectionListener, server?: HostPort): Connection {
+  const { Redis } = library();
   const redis = new Redis({
     ...commonOptions(access),
     ...targetOptions(access, server),
@@ -102,6 +112,7 @@ export function openConnection(access: RedisAccess, listener: ConnectionListener
 
 /** Opens connections to the masters of a cluster, for commands with keys only: each goes where its keys are. */
 export function openCluster(access: RedisAccess, seeds: readonly HostPort[], listener: ConnectionListener): Connection {
+  const { Cluster } = library();
   const cluster = new Cluster([...seeds], {
     redisOptions: { ...commonOptions(access) },
     enableOfflineQueue: false,
@@ -134,12 +145,13 @@ export function openCluster(access: RedisAccess, seeds: readonly HostPort[], lis
 }
 
 function send(
-  redis: Redis | Cluster,
+  redis: IoRedis.Redis | IoRedis.Cluster,
   faults: Containment,
   name: string,
   args: readonly (string | number)[],
   onReply?: (reply: unknown) => void,
 ): Promise<unknown> {
+  const { Command } = library();
   const command = new Command(name, [...args], { replyEncoding: 'utf8' });
   if (onReply) {
     // The library calls this while it reads the reply, before it reads on.
@@ -168,11 +180,11 @@ function textOf(reply: unknown): unknown {
 }
 
 /** The library would stay closed if disconnected while it looks up where to connect. */
-function restart(redis: Redis | Cluster): void {
+function restart(redis: IoRedis.Redis | IoRedis.Cluster): void {
   if (redis.status === 'ready') redis.disconnect(true);
 }
 
-function close(redis: Redis | Cluster): void {
+function close(redis: IoRedis.Redis | IoRedis.Cluster): void {
   redis.removeAllListeners();
   redis.on('error', () => {});
   redis.disconnect();

@@ -9,6 +9,7 @@ import { burstWork } from './work-burst.mjs';
 import { compressedWork } from './work-compressed.mjs';
 import { drainWork } from './work-drain.mjs';
 import { holdWork } from './work-hold.mjs';
+import { idleWork } from './work-idle.mjs';
 import { keysWork } from './work-keys.mjs';
 import { latencyWork } from './work-latency.mjs';
 import { passWork } from './work-pass.mjs';
@@ -31,6 +32,7 @@ const kinds = /** @type {const} */ ([
 export const parts = {
   ...Object.fromEntries(kinds.map(([name, kind]) => [name, [holdWork(name, kind, ['opening', 'memory', 'fan-out'])]])),
   bursts: [burstWork('bursts-streams', 'stream'), burstWork('bursts-websockets', 'ws')],
+  idle: [idleWork('idle-streams', 'stream'), idleWork('idle-websockets', 'ws')],
   publish: [publishWork],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   latency: [latencyWork],

@@ -17,7 +17,7 @@ const skip =
 /** On a machine that is busy with other tests. */
 const LIMIT_MS = 280_000;
 
-// Seventeen works, each with processes of its own: longer than tap gives a file by itself.
+// Nineteen works, each with processes of its own: longer than tap gives a file by itself.
 t.setTimeout(LIMIT_MS + 10_000);
 
 interface RunRecord {
@@ -67,6 +67,12 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
     const values = recordOf(work)?.values;
     t.ok((values?.openUs ?? 0) > 0, `${work}: opening a hold costs something`);
     t.ok((values?.bytes ?? 0) >= 100, `${work}: an item of 100 bytes arrives in at least as many`);
+  }
+  for (const work of ['idle-streams', 'idle-websockets']) {
+    const record = recordOf(work);
+    t.strictSame(record?.problems, [], `${work}: all holds opened, each time`);
+    t.ok((record?.values.rssMb ?? 0) > 20, `${work}: a process takes its memory`);
+    t.ok((record?.values.startMs ?? 0) > 50, `${work}: and its time to start`);
   }
   for (const work of [
     ...['streams', 'websockets', 'polls', 'bursts-streams', 'bursts-websockets'],

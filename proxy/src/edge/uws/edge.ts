@@ -33,7 +33,7 @@ export class UwsEdge implements Edge {
   readonly #options: UwsEdgeOptions;
   readonly #deps: Omit<ListenerDeps, 'handshakeCork'>;
   readonly #open: Open[] = [];
-  /** Found out before the first listener opens. */
+  /** For plain listeners; found out before the first of them opens. */
   #handshakeCork: Promise<HandshakeCork | undefined> | undefined;
   #isListening = true;
   #closesAfterAnswers = false;
@@ -63,8 +63,9 @@ export class UwsEdge implements Edge {
     const { certificates } = this.#options;
     const secure = listener.tls === true;
     const library = this.#library;
-    this.#handshakeCork ??= findHandshakeCork(library);
-    const handshakeCork = await this.#handshakeCork;
+    // Found with plain connections, it would write past the TLS of others.
+    if (!secure) this.#handshakeCork ??= findHandshakeCork(library);
+    const handshakeCork = secure ? undefined : await this.#handshakeCork;
     const app = secure ? makeTlsApp(library, certificates, listener.port ?? 0) : library.App();
     const deps = { ...this.#deps, handshakeCork };
     const serving = new UwsListener(app, listener, library, this.#handler, this.#options, deps);

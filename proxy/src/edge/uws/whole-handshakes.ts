@@ -6,7 +6,8 @@ import { connect, type Socket } from 'node:net';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsToken, UwsWebSocket } from './library.js';
 
 /**
- * Runs something that upgrades an answer, with all that it writes in one cork. Nothing may follow the upgrade within it.
+ * Runs something that upgrades an answer, with all that it writes in one cork. Nothing may follow the upgrade within it. For
+ * answers of connections without TLS only: the library's functions are others for those with.
  */
 export type HandshakeCork = (answer: UwsAnswer, upgrade: () => void) => void;
 

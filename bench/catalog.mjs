@@ -11,6 +11,7 @@ import { drainWork } from './work-drain.mjs';
 import { holdWork } from './work-hold.mjs';
 import { keysWork } from './work-keys.mjs';
 import { latencyWork } from './work-latency.mjs';
+import { coldWork, reconnectWork } from './work-opening.mjs';
 import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
@@ -32,6 +33,8 @@ export const parts = {
   ...Object.fromEntries(kinds.map(([name, kind]) => [name, [holdWork(name, kind, ['opening', 'memory', 'fan-out'])]])),
   bursts: [burstWork('bursts-streams', 'stream'), burstWork('bursts-websockets', 'ws')],
   publish: [publishWork],
+  cold: [coldWork('cold-streams', 'stream'), coldWork('cold-websockets', 'ws')],
+  reconnect: [reconnectWork('reconnect-streams', 'stream'), reconnectWork('reconnect-websockets', 'ws')],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   latency: [latencyWork],
   'redis-latency': [redisLatencyWork],

@@ -13,6 +13,7 @@ import { holdWork } from './work-hold.mjs';
 import { idleWork } from './work-idle.mjs';
 import { keysWork } from './work-keys.mjs';
 import { latencyWork } from './work-latency.mjs';
+import { coldWork, reconnectWork } from './work-opening.mjs';
 import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
@@ -39,6 +40,8 @@ export const parts = {
   idle: [idleWork('idle-streams', 'stream'), idleWork('idle-websockets', 'ws')],
   publish: [publishWork],
   tls: [tlsWork('tls-streams', 'stream'), tlsWork('tls-websockets', 'ws')],
+  cold: [coldWork('cold-streams', 'stream'), coldWork('cold-websockets', 'ws')],
+  reconnect: [reconnectWork('reconnect-streams', 'stream'), reconnectWork('reconnect-websockets', 'ws')],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   echo: [echoWork('socket'), echoWork('over-http')],
   latency: [latencyWork],

@@ -25,6 +25,18 @@ function absolute(work, key, target, most) {
   return { text: `${work}: ${key} of ${target}`, value: (summary) => summary.value(work, target, key), most };
 }
 
+/** What one work costs beside another, with the same target. @param {[work: string, key: string]} of @param {[work: string, key: string]} beside @param {string} target @param {number} most @returns {Goal} */
+function beside([work, key], [other, otherKey], target, most) {
+  return {
+    text: `${work}: ${key} of ${target} ÷ ${otherKey} of ${other}`,
+    value: (summary) => {
+      const [is, base] = [summary.value(work, target, key), summary.value(other, target, otherKey)];
+      return is === undefined || base === undefined || base <= 0 ? undefined : is / base;
+    },
+    most,
+  };
+}
+
 /** @type {Goal[]} */
 const goals = [
   ratio('streams', 'deliveryUs', edges.uws, 'limit', 1.35),
@@ -57,6 +69,13 @@ const goals = [
     absolute('idle-streams', 'grownMb', edge, 20),
     absolute('idle-websockets', 'grownMb', edge, 20),
     ...['streams', 'websockets', 'polls'].map((work) => ratio(work, 'openUs', edge, 'pushpin', 0.3)),
+    beside(['cold-streams', 'openUs'], ['pass-small', 'requestUs'], edge, 2.5),
+    beside(['cold-websockets', 'openUs'], ['pass-small', 'requestUs'], edge, 3.5),
+    ratio('cold-streams', 'openUs', edge, 'pushpin', 0.15),
+    ratio('cold-websockets', 'openUs', edge, 'pushpin', 0.12),
+    absolute('reconnect-streams', 'lastS', edge, 3),
+    absolute('reconnect-websockets', 'lastS', edge, 3),
+    ratio('polls', 'deliveryUs', edge, 'nchan', 1.5),
     ...['pass-small', 'pass-large', 'pass-upload'].flatMap((work) => [
       ratio(work, 'requestUs', edge, 'pushpin', 0.2),
       ratio(work, 'requestUs', edge, 'http-proxy', 1),

@@ -17,7 +17,7 @@ const skip =
 /** On a machine that is busy with other tests. */
 const LIMIT_MS = 280_000;
 
-// Nineteen works, each with processes of its own: longer than tap gives a file by itself.
+// Three dozen works, each with processes of its own: longer than tap gives a file by itself.
 t.setTimeout(LIMIT_MS + 10_000);
 
 interface RunRecord {
@@ -79,7 +79,7 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
   for (const work of [
     ...['streams', 'websockets', 'polls', 'bursts-streams', 'bursts-websockets'],
     ...['pass-small', 'pass-large', 'pass-upload', 'echo-socket', 'echo-over-http', 'latency', 'tails', 'tails-deaf'],
-    ...['ack', 'keys', 'publish'],
+    ...['ack', 'keys', 'publish', 'cold-streams', 'cold-websockets', 'reconnect-streams', 'reconnect-websockets'],
   ]) {
     const record = recordOf(work);
     t.strictSame(record?.problems, [], `${work}: every item or answer came once, unchanged`);

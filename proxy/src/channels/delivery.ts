@@ -1,6 +1,16 @@
 /** An item on its way to subscribers, encoded once for each kind of them. */
 import type { Position } from '@holdfast/control-api';
-import { contentOf, type FormatFor, type Item, itemBytes, kindRows, type SubscriberKind } from '@holdfast/grip';
+import {
+  contentOf,
+  type FormatFor,
+  type HttpResponseSend,
+  type Item,
+  itemBytes,
+  kindRows,
+  type RawHeaders,
+  type ResponseHead,
+  type SubscriberKind,
+} from '@holdfast/grip';
 import { StreamPiece } from '../edge/port.js';
 import { FramePiece } from '../websocket/message-socket.js';
 
@@ -9,6 +19,11 @@ import { FramePiece } from '../websocket/message-socket.js';
  * compiler asks for those that are missing.
  */
 type Forms = { readonly [Kind in SubscriberKind]: FormatFor<Kind> | undefined };
+
+/** An answer to a held request: a head and its whole body. */
+export interface ResponseAnswer extends ResponseHead {
+  readonly payload: Buffer;
+}
 
 /** One item on its way to all subscribers of its channel: each form of it is made once and shared. */
 export class Delivery implements Forms {
@@ -24,6 +39,7 @@ export class Delivery implements Forms {
   #frame: FramePiece | undefined;
   #marked: StreamPiece | undefined;
   #mark: FramePiece | undefined;
+  #answer: { readonly to: RawHeaders; readonly answer: ResponseAnswer } | undefined;
 
   constructor(item: Item, at: number, position?: Position, through = position) {
     this.item = item;
@@ -85,6 +101,22 @@ export class Delivery implements Forms {
     return this.#piece;
   }
 
+  /**
+   * The answer that the item makes of a held response with these fields, where nothing else of it counts: the same for all after
+   * each other whose fields are the same.
+   */
+  answerTo(
+    fields: RawHeaders,
+    format: HttpResponseSend,
+    make: (format: HttpResponseSend, fields: RawHeaders) => ResponseAnswer,
+  ): ResponseAnswer {
+    const last = this.#answer;
+    if (last !== undefined && isSame(last.to, fields)) return last.answer;
+    const answer = make(format, fields);
+    this.#answer = { to: fields, answer };
+    return answer;
+  }
+
   /** The content for streams with its token, made by the first subscriber that follows this channel alone. */
   markedPiece(make: () => StreamPiece): StreamPiece {
     this.#marked ??= make();
@@ -96,4 +128,11 @@ export class Delivery implements Forms {
     this.#mark ??= make();
     return this.#mark;
   }
+}
+
+function isSame(one: RawHeaders, other: RawHeaders): boolean {
+  if (one === other) return true;
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }

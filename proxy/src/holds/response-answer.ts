@@ -1,13 +1,9 @@
 /** The answer that an item makes of a held response: its body, or a patch of the held one, and the headers of both. */
-import { applyBodyPatch, type HttpResponseSend, type RawHeaders, type ResponseHead } from '@holdfast/grip';
+import { applyBodyPatch, type HttpResponseSend, type RawHeaders } from '@holdfast/grip';
+import type { ResponseAnswer } from '../channels/delivery.js';
 import { ofAnotherBody, ofChangedBytes } from '../http/fields.js';
 
 const EMPTY = Buffer.alloc(0);
-
-/** A head and its whole body. */
-export interface ResponseAnswer extends ResponseHead {
-  readonly payload: Buffer;
-}
 
 /**
  * Makes the answer; `own` is the item's body where a filter has changed it. A patch that does not apply leaves the body
@@ -23,6 +19,11 @@ export function responseAnswer(
   // The item's fields are of the body that was published.
   const published = own === undefined ? format.headers : ofChangedBytes(format.headers);
   return { status: format.code, reason: format.reason, headers: mergeHeaders(held.headers, published), payload };
+}
+
+/** The answer of an item that no filter has changed and that is no patch: it depends on the fields of the held response alone. */
+export function plainAnswer(format: HttpResponseSend, headers: RawHeaders): ResponseAnswer {
+  return responseAnswer(format, undefined, { headers, body: EMPTY });
 }
 
 /**

@@ -6,7 +6,7 @@ import type { ConnectionView } from '@holdfast/control-api';
 import { GripError, type HttpResponseFormat, type HttpResponseSend, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, answerWhole, type Failure } from '../answers/answers.js';
 import type { CloseReason } from '../channels/close-reasons.js';
-import type { Delivery } from '../channels/delivery.js';
+import type { Delivery, ResponseAnswer } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -27,7 +27,7 @@ import {
   viewOf,
 } from './hold.js';
 import { ResponseReplay } from './hold-replay.js';
-import { type ResponseAnswer, responseAnswer } from './response-answer.js';
+import { plainAnswer, responseAnswer } from './response-answer.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -247,12 +247,13 @@ export class ResponseHold
   }
 
   /** Undefined when a patch would make too much of this body: another item may answer. */
-  protected encode(_: Delivery, format: HttpResponseSend, own: Buffer | undefined): ResponseAnswer | undefined {
+  protected encode(delivery: Delivery, format: HttpResponseSend, own: Buffer | undefined): ResponseAnswer | undefined {
+    const { headers } = this.#start.instruct.response;
+    if (own === undefined && format.bodyPatch === undefined) {
+      return delivery.answerTo(headers, format, plainAnswer);
+    }
     try {
-      return responseAnswer(format, own, {
-        headers: this.#start.instruct.response.headers,
-        body: this.#body ?? EMPTY,
-      });
+      return responseAnswer(format, own, { headers, body: this.#body ?? EMPTY });
     } catch (error) {
       if (!(error instanceof GripError)) throw error;
       const { events, log } = this.deps.subscriber;

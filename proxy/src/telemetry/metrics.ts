@@ -62,9 +62,9 @@ export class Metrics
   readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
   readonly #requestErrors;
   readonly #requestSeconds = new Timings(REQUEST_BUCKETS);
-  readonly #holdsOpened;
-  readonly #holdsEnded;
-  readonly #holds;
+  readonly #holdsOpened = zeroCounts();
+  readonly #holdsEnded = new Map<SubscriberKind, Map<CloseReason, number>>();
+  readonly #holds = zeroCounts();
   readonly #itemsReceived = { all: 0 };
   readonly #itemsSent = zeroCounts();
   readonly #itemsDropped;
@@ -99,9 +99,7 @@ export class Metrics
       undefined,
       () => [['', this.#requestSeconds]],
     );
-    this.#holdsOpened = series.counter('holds_opened_total', 'Requests that became holds.', 'kind');
-    this.#holdsEnded = series.counter('holds_ended_total', 'Holds that ended, by reason.', 'kind', 'reason');
-    this.#holds = series.level('holds', 'Holds open now.', 'kind');
+    this.#countHolds();
     series.tally('items_received_total', 'Items that reached this node.', undefined, this.#itemsReceived);
     series.tally('items_sent_total', 'Items written to held clients.', 'kind', this.#itemsSent);
     this.#itemsDropped = series.counter(
@@ -175,6 +173,23 @@ export class Metrics
     this.#series.gauge('queue_bytes_max', 'Bytes that wait for the client for whom most waits.', max, 'max');
   }
 
+  /** Plain numbers, since thousands of holds begin at once after a start; a kind has series from its first hold on. */
+  #countHolds(): void {
+    const opened = () =>
+      Object.entries(this.#holdsOpened).filter(([, count]) => count > 0) as [SubscriberKind, number][];
+    this.#series.collected('holds_opened_total', 'Requests that became holds.', ['kind'], () =>
+      opened().map(([kind, count]) => [{ kind }, count]),
+    );
+    this.#series.collected('holds_ended_total', 'Holds that ended, by reason.', ['kind', 'reason'], () =>
+      [...this.#holdsEnded].flatMap(([kind, reasons]) =>
+        [...reasons].map(([reason, count]) => [{ kind, reason }, count] as const),
+      ),
+    );
+    this.#series.gauges('holds', 'Holds open now.', ['kind'], 'sum', () =>
+      opened().map(([kind]) => [{ kind }, this.#holds[kind]]),
+    );
+  }
+
   requestEnded({ status, error, duration }: CountedRequest): void {
     this.#requests[CLASSES[Math.floor(status / 100)] ?? 'other']++;
     if (error !== undefined) this.#requestErrors.inc({ code: error });
@@ -182,13 +197,18 @@ export class Metrics
   }
 
   subscriberOpened(kind: SubscriberKind): void {
-    this.#holdsOpened.inc({ kind });
-    this.#holds.inc({ kind });
+    this.#holdsOpened[kind]++;
+    this.#holds[kind]++;
   }
 
   subscriberEnded(kind: SubscriberKind, reason: CloseReason): void {
-    this.#holdsEnded.inc({ kind, reason });
-    this.#holds.dec({ kind });
+    this.#holds[kind]--;
+    let reasons = this.#holdsEnded.get(kind);
+    if (reasons === undefined) {
+      reasons = new Map();
+      this.#holdsEnded.set(kind, reasons);
+    }
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
 
   itemSent(kind: SubscriberKind): void {

@@ -23,6 +23,9 @@ const JOIN_MAX = 16_384;
 
 const CRLF = Buffer.from('\r\n');
 
+/** Ends a chunked body (RFC 9112 §7.1). */
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+
 /** Body bytes as one chunk (RFC 9112 §7.1). Not for none: an empty chunk would end the body. */
 export function chunkOf(payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${payload.length.toString(16)}\r\n`, 'latin1'), payload, CRLF]);
@@ -100,6 +103,14 @@ function endAtOnce(response: ServerResponse, body: string): void {
   response.write(body, 'latin1');
   socket.uncork();
   response.end();
+}
+
+/** Ends a chunked body whose head node has written and forgotten; `done` is called when all is with the kernel. */
+export function endChunked(socket: Socket, chunk: Buffer | undefined, done: () => void): void {
+  socket.cork();
+  if (chunk !== undefined && chunk.length > 0) socket.write(chunkOf(chunk));
+  socket.write(LAST_CHUNK, done);
+  socket.uncork();
 }
 
 /** Answers bytes that could not be parsed, on the bare socket, and ends it: where one request ends is unknown. */

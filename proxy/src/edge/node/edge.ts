@@ -8,6 +8,7 @@ import { saysTrailers } from '../../http/fields.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import { isDetached } from '../../runtime/node-internals/http-socket.js';
+import { setOnListener } from '../../runtime/node-internals/inherited-options.js';
 import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket-writes.js';
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerText } from '../edge-answers.js';
@@ -39,7 +40,9 @@ import { clientCertificate } from './client-certificate.js';
 import { ignoreError, NodeConnection } from './connection.js';
 import { ProxiedConnections } from './proxied-connections.js';
 import { addressOf, headOf, NodeHandshake, parserRefusal, plainAddress, plainHead, readBody } from './request.js';
-import { NodeResponse, type NodeResponseDeps } from './response.js';
+import { NodeResponse } from './response.js';
+import type { NodeResponseDeps } from './response-deps.js';
+import { SettledHeads } from './settled-answer.js';
 import { watchSockets } from './slow-clients.js';
 
 /**
@@ -92,7 +95,8 @@ export class NodeEdge implements Edge {
     this.#deps = deps;
     const { clock, events, direct = new DirectWrites(streamBinding()), faults = uncontained } = deps;
     const writes = watchSockets(options.writeTimeout, { clock, faults, events });
-    this.#responseDeps = { flushes: new FlushQueue(), direct, writes, faults, closesAfterAnswers: false };
+    const shared = { flushes: new FlushQueue(), settled: new SettledHeads() };
+    this.#responseDeps = { ...shared, direct, writes, faults, closesAfterAnswers: false };
   }
 
   get #asksClients(): boolean {
@@ -117,6 +121,7 @@ export class NodeEdge implements Edge {
         server.listen({ ...shared, host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
     });
     if (listener.path !== undefined) applySocketOwner(listener);
+    else setOnListener(server);
     this.#servers.add(server);
     const bound = server.address() as AddressInfo;
     return boundTo(listener, bound.address, bound.port);

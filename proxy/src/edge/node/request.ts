@@ -8,7 +8,8 @@ import { acceptedHeaders, checkedHeaders } from '../client-headers.js';
 import { type BodySink, type ClientBody, type ClientHandshake, UNKNOWN_ADDRESS } from '../port.js';
 import { checkMethodAt, headTooLong, malformed, type Refusal, type RequestHead } from '../request-check.js';
 import { NodeConnection } from './connection.js';
-import { NodeResponse, type NodeResponseDeps } from './response.js';
+import { NodeResponse } from './response.js';
+import type { NodeResponseDeps } from './response-deps.js';
 
 /** A body carried by node's `IncomingMessage`. Node itself enforces the declared length. */
 class NodeBody implements ClientBody {

@@ -1,58 +1,32 @@
 /** The answer to one request on the node edge, from head to last byte, and the direct path of stream pieces to the socket. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { passableTrailers, saysTrailers } from '../../http/fields.js';
-import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
+import type { Flushable } from '../../runtime/flush-queue.js';
 import { flushBodiless } from '../../runtime/node-internals/http-socket.js';
 import {
   type DirectHandle,
   type DirectWriter,
-  type DirectWrites,
   queuedWrites,
   WRITE_BYTES,
 } from '../../runtime/node-internals/socket-writes.js';
 import { checkedHeaders } from '../client-headers.js';
 import { callGone, endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseHandler, StreamPiece } from '../port.js';
-import type { WriteWatch } from '../write-watch.js';
 import {
   addTrailers,
   announceTrailers,
   chunkOf,
   cutAnswer,
   endAnswer,
+  endChunked,
   interimHead,
   newAnswer,
   writeBody,
 } from './answer.js';
-
-/** Ends a chunked body (RFC 9112 §7.1). */
-const LAST_CHUNK = Buffer.from('0\r\n\r\n');
-
-/** The part of a connection that answers use. */
-export interface AnswerConnection {
-  /** Takes node's HTTP off the socket, which stays with the answer; false where that cannot be. */
-  detach(message: IncomingMessage, answer: ServerResponse): boolean;
-  /** Makes this answer the last one; `unread`: more of the client may come that is not read. */
-  last(unread?: boolean): void;
-  /** Closes when the answer under way is complete. */
-  finish(): void;
-  /** The answer that was detached is written out. */
-  answered(keepsAlive: boolean): void;
-}
-
-/** The collaborators that all answers of an edge share. */
-export interface NodeResponseDeps {
-  readonly flushes: FlushQueue;
-  readonly direct: DirectWrites;
-  /** The sockets of answers that their clients are slow to take. */
-  readonly writes: WriteWatch<Socket>;
-  readonly faults: Containment;
-  /** Whether each answer is the last of its connection. */
-  closesAfterAnswers: boolean;
-}
+import type { AnswerConnection, NodeResponseDeps } from './response-deps.js';
+import { caughtUp, isBehind, type SettledHead, writeWhole } from './settled-answer.js';
 
 /**
  * A client response carried by node's `ServerResponse`, which writes the head and frames `write` and `end`. Pieces of a
@@ -85,6 +59,8 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   #bodyBegun = false;
   /** Of an answer that was held without node's object to its end. */
   #isWritten = false;
+  /** The head of such an answer, until it goes out with its body. */
+  #settled: SettledHead | undefined;
   /** Where pieces go while the answer is held, if that is possible. */
   #handle: DirectHandle | undefined;
   /** Bytes that were written there and have not been taken yet. */
@@ -102,7 +78,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
 
   /** The head has been given to the client's connection, or will be at the end of this turn. */
   get headersSent(): boolean {
-    return this.#response?.headersSent ?? this.#bodyBegun;
+    return this.#response?.headersSent ?? (this.#bodyBegun || this.#settled !== undefined);
   }
 
   /**
@@ -144,6 +120,12 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
 
   writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
     if (this.#over || this.#isDestroyed) return;
+    if (this.#response === undefined && length !== undefined && !flush) {
+      this.#settled = this.#deps.settled.of(head, length);
+      if (this.#deps.closesAfterAnswers) this.#connection.finish();
+      this.#deps.flushes.add(this);
+      return;
+    }
     const headers = checkedHeaders(head, 'final');
     if (this.#deps.closesAfterAnswers) this.#connection.finish();
     const response = this.#response ?? this.#renew();
@@ -166,6 +148,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   }
 
   write(chunk: Buffer): boolean {
+    this.#unsettle();
     if (this.#over || this.#bodiless || this.#isDestroyed || chunk.length === 0) return true;
     this.#flushPieces();
     this.#bodyBegun = true;
@@ -182,6 +165,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
 
   end(chunk?: Buffer, trailers?: RawHeaders): void {
     if (this.#over) return;
+    if (this.#settled?.takes(chunk) === false) this.#unsettle();
     if (trailers !== undefined && trailers.length > 0) this.#addTrailers(trailers);
     this.#flushPieces();
     // One whose head went out before has not said so.
@@ -226,6 +210,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   }
 
   push(piece: StreamPiece): void {
+    this.#unsettle();
     if (this.#over || this.#bodiless || piece.payload.length === 0) return;
     if (this.#piece === undefined) {
       this.#piece = piece;
@@ -266,6 +251,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   /** Writes what this turn has collected: the head, and the pieces pushed so far. */
   flush(): void {
     try {
+      this.#unsettle();
       this.#flushPieces();
       if (this.#response !== undefined && !this.#over && this.headersSent && !this.#isDestroyed) this.#flushHead();
     } catch (error) {
@@ -313,6 +299,14 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   directlyWritten(isBroken: boolean): void {
     this.#behind = 0;
     if (isBroken) this.#socket?.destroy();
+    else if (this.#socket !== undefined && isBehind(this.#socket)) this.written();
+  }
+
+  /** All of an answer that was held without node's object to its end has been given to the kernel. */
+  written(): void {
+    this.#isWritten = true;
+    if (this.#socket !== undefined) caughtUp(this.#socket);
+    this.#connection.answered(this.#keepsAlive);
   }
 
   /** The socket has room again. */
@@ -381,15 +375,24 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     return response;
   }
 
-  /** Ends a body whose head node has written, and its framing with it. */
+  /** Writes head and body as one, or ends a body whose head node has written, and its framing with it. */
   #endIdle(socket: Socket, chunk: Buffer | undefined): void {
     this.#mayWait = true;
-    socket.cork();
-    if (chunk !== undefined && chunk.length > 0) socket.write(chunkOf(chunk));
-    socket.write(LAST_CHUNK, () => {
-      this.#isWritten = true;
-      this.#connection.answered(this.#keepsAlive);
-    });
-    socket.uncork();
+    const bytes = this.#settled?.bytes(chunk, this.#keepsAlive);
+    // An idle connection must not keep what its last answer was.
+    this.#settled = undefined;
+    this.#bodyBegun = true;
+    if (bytes === undefined) endChunked(socket, chunk, () => this.written());
+    else this.#behind = writeWhole(socket, this.#behind > 0 ? undefined : this.#handle, bytes, this, this.#deps);
+  }
+
+  /** The body does not come with its head, or is not as long as that says: node writes both. */
+  #unsettle(): void {
+    const settled = this.#settled;
+    if (settled === undefined || this.#over) return;
+    this.#settled = undefined;
+    const { head, length } = settled;
+    this.#renew();
+    this.writeHead(head, length);
   }
 }

@@ -6,6 +6,7 @@ import { writeProgress } from '../../runtime/node-internals/http-socket.js';
 import type { EdgeEvents } from '../port.js';
 import { WriteWatch } from '../write-watch.js';
 import { addressOf } from './request.js';
+import { isBehind } from './settled-answer.js';
 
 /** What the watch is given by its edge. */
 interface Around {
@@ -22,7 +23,10 @@ export function watchSockets(timeout: number, { clock, faults, events }: Around)
   return new WriteWatch(timeout, {
     clock,
     faults,
-    progress: (socket) => (socket.destroyed || socket.writableLength === 0 ? undefined : writeProgress(socket)),
+    progress: (socket) => {
+      const waits = socket.writableLength > 0 || isBehind(socket);
+      return socket.destroyed || !waits ? undefined : writeProgress(socket);
+    },
     cut: (socket) => {
       events.writeTimedOut(addressOf(socket));
       socket.destroy();

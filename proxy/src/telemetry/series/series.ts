@@ -89,11 +89,6 @@ export class Series {
     });
   }
 
-  /** A gauge that is set up and down. */
-  level(name: string, help: string, ...labelNames: string[]): Gauge {
-    return new Gauge({ name: `${this.#prefix}${name}`, help, labelNames, registers: [this.#registry] });
-  }
-
   /** A gauge without labels that is asked for when it is scraped. */
   gauge(name: string, help: string, read: () => number | Promise<number>, aggregator: Together = 'sum'): void {
     new Gauge({

@@ -15,6 +15,7 @@ import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
+import { redisPublishWork } from './work-redis-publish.mjs';
 
 /** @type {readonly import('./target.mjs').Target[]} */
 export const targets = [limit, direct, holdfastUws, holdfastNode, nchan, nginx, httpProxy, pushpin];
@@ -35,6 +36,7 @@ export const parts = {
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   latency: [latencyWork],
   'redis-latency': [redisLatencyWork],
+  'redis-publish': [redisPublishWork],
   resubscribe: [resubscribeWork],
   ack: [acknowledgeWork],
   keys: [keysWork],

@@ -17,7 +17,7 @@ const skip =
 /** On a machine that is busy with other tests. */
 const LIMIT_MS = 280_000;
 
-// Seventeen works, each with processes of its own: longer than tap gives a file by itself.
+// Eighteen works, each with processes of its own: longer than tap gives a file by itself.
 t.setTimeout(LIMIT_MS + 10_000);
 
 interface RunRecord {

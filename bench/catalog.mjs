@@ -18,6 +18,7 @@ import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { publishWork } from './work-publish.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
+import { redisPublishWork } from './work-redis-publish.mjs';
 import { deafTailsWork, tailsWork } from './work-tails.mjs';
 import { tlsWork } from './work-tls.mjs';
 import { workersWork } from './work-workers.mjs';
@@ -47,6 +48,7 @@ export const parts = {
   latency: [latencyWork],
   tails: [tailsWork, deafTailsWork],
   'redis-latency': [redisLatencyWork],
+  'redis-publish': [redisPublishWork],
   resubscribe: [resubscribeWork],
   ack: [acknowledgeWork],
   keys: [keysWork],

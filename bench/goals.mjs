@@ -5,7 +5,8 @@ import { Summary } from './table.mjs';
  * @typedef {object} Goal
  * @property {string} text
  * @property {(summary: Summary) => number | undefined} value
- * @property {number} most
+ * @property {number} [most]
+ * @property {number} [least]
  */
 
 const edges = { uws: 'holdfast-uws', node: 'holdfast-node' };
@@ -35,6 +36,11 @@ function beside([work, key], [other, otherKey], target, most) {
     },
     most,
   };
+}
+
+/** @param {string} work @param {string} key @param {string} target @param {number} bound @returns {Goal} */
+function least(work, key, target, bound) {
+  return { text: `${work}: ${key} of ${target}`, value: (summary) => summary.value(work, target, key), least: bound };
 }
 
 /** @type {Goal[]} */
@@ -82,6 +88,12 @@ const goals = [
     ]),
     absolute('latency', 'p50Us', edge, 1_000),
     absolute('redis-latency', 'p50Us', edge, 2_000),
+    // 0.8 of what a publish without Redis may cost and 15 µs.
+    absolute('redis-publish', 'askedUs', edge, 53),
+    absolute('redis-publish', 'deliveringUs', edge, 15),
+    absolute('redis-publish', 'redisUs', edge, 18),
+    absolute('redis-publish', 'batchRedisUs', edge, 10),
+    least('redis-publish', 'perSecond', edge, 30_000),
     absolute('ack', 'drift', edge, 1.5),
     absolute('ack', 'halfP99Us', edge, 3_000),
     absolute('keys', 'keyRatio', edge, 1.1),
@@ -107,10 +119,11 @@ const goals = [
 /** @param {readonly import('./table.mjs').RunRecord[]} records @returns {GoalResult[]} of each goal whose figures the run has */
 export function goalResults(records) {
   const summary = new Summary(records);
-  return goals.flatMap(({ text, value, most }) => {
+  return goals.flatMap(({ text, value, most, least }) => {
     const is = value(summary);
     if (is === undefined) return [];
-    const isMet = is <= most;
-    return [{ isMet, line: `${isMet ? 'met ' : 'MISS'}  ${text}: ${is.toFixed(2)} (at most ${most})` }];
+    const isMet = is <= (most ?? Number.POSITIVE_INFINITY) && is >= (least ?? Number.NEGATIVE_INFINITY);
+    const bound = most === undefined ? `at least ${least}` : `at most ${most}`;
+    return [{ isMet, line: `${isMet ? 'met ' : 'MISS'}  ${text}: ${is.toFixed(2)} (${bound})` }];
   });
 }

@@ -39,6 +39,13 @@ export class RedisServer {
     return new RedisServer(started, port, folder);
   }
 
+  /** Of its process. */
+  get pid() {
+    const { pid } = this.#started.child;
+    if (pid === undefined) throw new Error('redis-server has not started');
+    return pid;
+  }
+
   get url() {
     return `redis://127.0.0.1:${this.port}/0`;
   }

@@ -6,18 +6,20 @@ import { problemsOf, Testbed } from './testbed.mjs';
 import { isHoldfast } from './work.mjs';
 import { latencyColumns, measureLatency } from './work-latency.mjs';
 
-/** @typedef {{ testbed: Testbed, redis: RedisServer }} TwoNodes  clients are held by the testbed's node; publishes go to another */
+/** @typedef {{ testbed: Testbed, redis: RedisServer, publisher: import('./target.mjs').RunningTarget }} TwoNodes  clients are held by the testbed's node; publishes go to another */
 
 /**
+ * Starts Redis and two nodes, and holds the clients.
+ *
  * @param {import('./work.mjs').Task} task
- * @param {{ count: number, path: string }} clients
+ * @param {{ count: number, path: string, flags?: readonly string[] }} clients  and flags of both nodes
  * @param {(nodes: TwoNodes) => Promise<import('./work.mjs').Outcome>} use
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function withTwoNodes({ target, programs, options }, { count, path }, use) {
+export async function withTwoNodes({ target, programs, options }, { count, path, flags = [] }, use) {
   const redis = await RedisServer.start();
   try {
-    const extra = ['--redis-url', redis.url];
+    const extra = ['--redis-url', redis.url, ...flags];
     const origin = await OriginProcess.start(programs.origin);
     try {
       const publisher = await target.start({ programs, originPort: origin.port, extra });
@@ -26,7 +28,7 @@ async function withTwoNodes({ target, programs, options }, { count, path }, use)
         return await Testbed.with({ target, programs, size: options.size, count, extra, speech }, async (testbed) => {
           if (!(await redis.hasClients())) return { values: {}, problems: ['this Holdfast does not connect to Redis'] };
           await testbed.hold(count);
-          return use({ testbed, redis });
+          return use({ testbed, redis, publisher });
         });
       } finally {
         await publisher.stop();

@@ -12,6 +12,7 @@
 #include "echoer.h"
 #include "hold.h"
 #include "publisher.h"
+#include "rush.h"
 
 /* How long what a server does after the last receipt still counts, and what is received too much is still seen. */
 #define SETTLE_NS 20000000ull
@@ -278,6 +279,36 @@ static void run_sweep(void) {
   finish();
 }
 
+/*
+ * rush connections=n [batch=n] [rounds=n] [timeout=s]: in every round one item on each hold's own channel, with a call of `batch`
+ * under way on each connection. A round begins when all calls of the one before are answered, whoever has received what.
+ * cpus_us: of each measured process.
+ */
+static void run_rush(void) {
+  int rounds = (int)number_of("rounds", 1);
+  double before[PIDS_MAX], own;
+  clear_totals();
+  rush_connect((int)number_of("connections", 16), (int)number_of("batch", 1));
+  turn_until(now_ns() + SETTLE_NS);
+  for (int i = 0; i < pid_count; i++) before[i] = cpu_us_of(pids[i]);
+  own = own_cpu_us();
+  uint64_t start = now_ns(), end = start + (uint64_t)(number_of("timeout", 60) * 1e9);
+  uint64_t wanted = (uint64_t)opened * (uint64_t)rounds;
+  for (int i = 0; i < rounds; i++) rush_round(end);
+  double wall = (double)(now_ns() - start) / 1e3;
+  while (totals.deliveries < wanted && now_ns() < end) turn(end);
+  turn_until(now_ns() + SETTLE_NS);
+  printf("{\"calls\":%llu,\"items\":%llu,\"wall_us\":%.1f,\"client_cpu_us\":%.1f,\"lost\":%lld,\"cpus_us\":[",
+         (unsigned long long)rush.calls, (unsigned long long)options.count * (unsigned long long)rounds, wall,
+         own_cpu_us() - own, (long long)(wanted - totals.deliveries));
+  for (int i = 0; i < pid_count; i++) printf("%s%.1f", i > 0 ? "," : "", cpu_us_of(pids[i]) - before[i]);
+  printf("],");
+  publisher.refused = rush.refused;
+  rush_close();
+  print_totals();
+  finish();
+}
+
 static void make_request(const char *method, const char *path, size_t body) {
   asking.request = realloc(asking.request, body + 1024);
   int head = sprintf(asking.request, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, options.host);
@@ -427,8 +458,8 @@ static void yield_to_the_target(void) {
 int main(int count, char **arguments) {
   static const struct { const char *name; void (*run)(void); } commands[] = {
       {"open", run_open},   {"publish", run_publish}, {"pace", run_pace},       {"expect", run_expect}, {"report", run_report}, {"send", run_send},
-      {"sweep", run_sweep}, {"request", run_request}, {"echo", run_echo},       {"close", run_close},   {"pids", run_pids},     {"cpu", run_cpu},
-      {"deafen", run_deafen},
+      {"sweep", run_sweep}, {"rush", run_rush},       {"request", run_request}, {"echo", run_echo},     {"close", run_close},   {"pids", run_pids},
+      {"cpu", run_cpu},     {"deafen", run_deafen},
   };
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);

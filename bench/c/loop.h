@@ -112,13 +112,16 @@ static double clock_us(clockid_t clock) {
   return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
 
-/* CPU time, user and system, of all threads of the measured processes so far: the kernel's own count to the nanosecond. */
+/* CPU time, user and system, of all threads of a process so far: the kernel's own count to the nanosecond. */
+static double cpu_us_of(pid_t pid) {
+  clockid_t clock;
+  return clock_getcpuclockid(pid, &clock) == 0 ? clock_us(clock) : 0;
+}
+
+/* The same of all measured processes. */
 static double measured_cpu_us(void) {
   double sum = 0;
-  for (int i = 0; i < pid_count; i++) {
-    clockid_t clock;
-    if (clock_getcpuclockid(pids[i], &clock) == 0) sum += clock_us(clock);
-  }
+  for (int i = 0; i < pid_count; i++) sum += cpu_us_of(pids[i]);
   return sum;
 }
 

@@ -149,8 +149,21 @@ export class BackplaneHub {
   }
 
   #distribute(message: Message): void {
-    if (message.type === 'recover') for (const share of [...this.#shares]) share.deliver(message);
-    else for (const share of this.#interested(message.item.channel)) share.deliver(message);
+    if (message.type === 'recover') {
+      for (const share of [...this.#shares]) share.deliver(message);
+      return;
+    }
+    const interest = this.#channels.get(message.item.channel);
+    if (interest === undefined) return;
+    const { shares } = interest;
+    // Most channels have one consumer: nothing is allocated for it.
+    if (shares.size > 1) for (const share of this.#interested(message.item.channel)) share.deliver(message);
+    else {
+      for (const share of shares) {
+        share.deliver(message);
+        break;
+      }
+    }
   }
 
   /** A share that joins during a delivery does not get it; one that leaves during it does not either. */

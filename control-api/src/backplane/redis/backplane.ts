@@ -23,7 +23,7 @@ import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
 import { RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
-import type { BatchEntry } from './publish/batch-queue.js';
+import type { BatchEntry } from './publish/batch.js';
 import { PublishBatcher } from './publish/batcher.js';
 import { Backfill, type ChannelSubscription, readHead, readHistory } from './subscribe/backfill.js';
 import type { CursorSink } from './subscribe/cursor.js';
@@ -233,7 +233,7 @@ function unreadable(error: unknown): never {
 /** A recover needs an id for the same reason as an item; no other part sees it. */
 function entryOf(message: Message): BatchEntry {
   const id = message.type === 'item' ? message.id : newName();
-  return { message, id, payload: encodePayload(message, id) };
+  return { message, id, payload: encodePayload(message, id), acceptance: undefined };
 }
 
 function newName(): string {

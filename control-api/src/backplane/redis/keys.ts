@@ -52,7 +52,10 @@ export function partitionOf(channel: string): number {
 /** What one channel has in Redis. All of it lies in one slot. */
 export interface ChannelKeys {
   readonly partition: number;
-  /** Hash: `e` epoch, `s` offset of the last item, `l` its id, `t` its time in ms. */
+  /**
+   * Hash: `e` epoch, `s` offset of the last item, `l` its id, `t` its time in ms. `x`: when the times of both keys were set, in ms;
+   * `v`: the last offset that was counted by a node that knows of `x`.
+   */
   readonly meta: string;
   /** Stream of the last items, `<offset>-0`: `d` payload, `t` its time in ms, `i` the publisher's id if it gave one. */
   readonly stream: string;
@@ -60,7 +63,7 @@ export interface ChannelKeys {
   readonly topic: string;
   /** String with the position of the item that had this id lately. */
   id(id: string): string;
-  /** String with the result of the last batch of a node, so that repeating it changes nothing. */
+  /** String with the result of a node's last batch, where that has this channel only, so that repeating it changes nothing. */
   batch(node: string): string;
 }
 
@@ -80,6 +83,11 @@ export class RedisKeys {
   channel(name: string): ChannelKeys {
     const partition = partitionOf(name);
     return new KeysOfChannel(partition, this.#start(partition), wireName(name));
+  }
+
+  /** The same as `ChannelKeys.batch` for batches of any channels; only where these need not lie in one slot. */
+  batch(node: string): string {
+    return this.#in(0)(`f:${node}`);
   }
 
   /** The keys of the internal channel on which recovers go; no channel of users has them. */

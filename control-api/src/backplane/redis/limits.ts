@@ -66,24 +66,24 @@ export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
 export const PAYLOAD_CHARS = PUBLISH_QUEUE_CHARS;
 
 /**
- * Messages in one batch, unless a single call has more: a script of so many keeps Redis from others for about 10 ms.
+ * Messages in one batch, unless a single channel has more of one call: a script of so many keeps Redis from others for about 10 ms.
  *
  * @limit {} messages of one batch
- * @over the next batch; a single call is never divided
+ * @over the next batch; those of one call and channel are never divided
  */
 export const BATCH_MESSAGES = 1_000;
 
 /**
  * @limit {Mi} characters of one batch
- * @over the next batch; a single call is never divided
+ * @over the next batch; those of one call and channel are never divided
  */
 export const BATCH_CHARS = 4 * 1024 * 1024;
 
 /**
- * Channels of a batch that are under way at the same time: all of them are to be answered within the time of a command,
- * whatever else the node is busy with.
+ * In a cluster, where each channel is a batch: how many are under way at the same time. All of them are to be answered within the
+ * time of a command, whatever else the node is busy with.
  *
- * @limit {} channels of a batch under way at a time
+ * @limit {} channels of a partition under way at a time, in a cluster
  * @over the others wait
  */
 export const BATCH_PARTS = 512;

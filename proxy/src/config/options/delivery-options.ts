@@ -191,7 +191,7 @@ export const deliveryOptions = [
     unit: 's',
     default: 600,
     min: 1,
-    doc: 'How long an item is kept in the history of its channel; with Redis the history as a whole, from its last item on.',
+    doc: 'How long an item is kept in the history of its channel; with Redis the history as a whole, from its last item on, and up to an eighth longer.',
   },
   {
     key: 'resume_key',

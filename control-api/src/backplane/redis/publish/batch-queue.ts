@@ -1,32 +1,21 @@
-/** Sends messages into Redis in batches, one after the other, and repeats a batch whose fate is unknown. */
+/** Sends messages into Redis in batches, and repeats a batch whose fate is unknown. */
 import { type ControlError, refusalWith, unavailable } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
-import type { Acceptance, Message } from '../../backplane.js';
+import type { Acceptance } from '../../backplane.js';
 import { FOREIGN_KEY, type RedisEvents } from '../events.js';
 import { BATCH_CHARS, BATCH_MESSAGES, BATCH_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from '../limits.js';
-
-/** A message on its way into Redis. */
-export interface BatchEntry {
-  readonly message: Message;
-  /** That of the item, given or made; one made for a recover. */
-  readonly id: string;
-  readonly payload: string;
-}
-
-/** All messages of one channel in a batch. Accepted as a whole or not at all, and only once however often it is sent. */
-export interface BatchPart {
-  /** Grows from batch to batch of a node. */
-  readonly batch: number;
-  /** The channel; undefined for recovers. */
-  readonly channel: string | undefined;
-  readonly entries: readonly BatchEntry[];
-}
+import { type Batch, type BatchEntry, type BatchPart, batchesOf } from './batch.js';
 
 /** What a {@link BatchQueue} is made of. */
 export interface BatchQueueOptions {
-  /** Sends a part; resolves with an acceptance per entry. Rejects with the error of Redis or of the connection. */
-  readonly send: (part: BatchPart) => Promise<readonly Acceptance[]>;
+  /**
+   * Sends a batch; resolves, per part, with an acceptance per entry or with the error of Redis. Rejects with the error of Redis
+   * or of the connection where that is the same for all parts, or where nothing is known of any.
+   */
+  readonly send: (batch: Batch) => Promise<readonly (readonly Acceptance[] | Error)[]>;
+  /** Every part is a batch by itself: what belongs to several channels cannot be sent as one. */
+  readonly divided: boolean;
   /** Since when Redis is away, in ms by the monotonic clock. */
   readonly awaySince: () => number | undefined;
   /** Calls once when Redis is there. */
@@ -40,17 +29,15 @@ export interface BatchQueueOptions {
   readonly log: Log;
 }
 
-/** What became of a batch. */
-interface BatchResult {
-  readonly acceptances: ReadonlyMap<BatchEntry, Acceptance>;
-  /** Why some entries have no acceptance; undefined where all have one. */
-  readonly refusal: ControlError | undefined;
+/** What did not get through, and is to be sent once more: the same batch, unless something is known of some of its parts. */
+interface Failure {
+  readonly batch: Batch;
+  readonly error: unknown;
 }
 
-/** A part that did not get through. */
-interface Failure {
-  readonly part: BatchPart;
-  readonly error: unknown;
+/** Why some entries of a flight were not accepted; the first reason stands for all. */
+interface Refused {
+  why: ControlError | undefined;
 }
 
 interface Call {
@@ -61,7 +48,7 @@ interface Call {
 }
 
 /**
- * One batch is in progress at a time, and takes what was published meanwhile along next: so the order of calls holds,
+ * One flight is in progress at a time, and what was published meanwhile goes along with the next: so the order of calls holds,
  * however often a batch has to be repeated. A batch that stays broken longer than the patience is given up.
  */
 export class BatchQueue {
@@ -83,10 +70,9 @@ export class BatchQueue {
     if (away !== undefined && now - away >= PUBLISH_PATIENCE_MS) return Promise.reject(unavailable('Redis is away.'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entries, since: now, resolve, reject });
-      // At the end of the tick, so that what is published within it travels together.
       if (!this.#isSending) {
         this.#isSending = true;
-        queueMicrotask(() => this.#sendNext());
+        this.#sendSoon();
       }
     });
   }
@@ -97,27 +83,31 @@ export class BatchQueue {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
+  /** When all that has arrived from publishers by now has been read, so that it travels together. */
+  #sendSoon(): void {
+    setImmediate(() => this.#sendNext());
+  }
+
   #sendNext(): void {
     const calls = this.#takeCalls();
     if (calls.length === 0) {
       this.#isSending = false;
       return;
     }
-    const entries = calls.flatMap((call) => call.entries);
     const since = calls.reduce((first, call) => Math.min(first, call.since), Number.POSITIVE_INFINITY);
-    this.#sendBatch(entries, since).then(
-      (result) => {
-        for (const call of calls) complete(call, result);
-        this.#sendNext();
+    this.#sendAll(calls, since).then(
+      (refusal) => {
+        for (const call of calls) complete(call, refusal);
+        this.#sendSoon();
       },
       (error: unknown) => {
         for (const { reject } of calls) reject(this.#closed ?? unavailable('Redis failed.', error));
-        this.#sendNext();
+        this.#sendSoon();
       },
     );
   }
 
-  /** The calls of the next batch: whole ones, in order. */
+  /** The calls of the next flight: whole ones, in order. */
   #takeCalls(): Call[] {
     let messages = 0;
     let chars = 0;
@@ -129,41 +119,71 @@ export class BatchQueue {
     return this.#waiting.splice(0, count < 0 ? this.#waiting.length : count);
   }
 
-  /** Sends the parts until each has got through, or has been refused for good. */
-  async #sendBatch(entries: readonly BatchEntry[], since: number): Promise<BatchResult> {
-    const acceptances = new Map<BatchEntry, Acceptance>();
-    let refusal: ControlError | undefined;
-    let missing = partsOf(entries, this.#options.nextBatch());
+  /**
+   * Sends until each part has got through, or has been refused for good. What was accepted is written into the entries; resolves
+   * with why some were not, undefined where all were.
+   */
+  async #sendAll(calls: readonly Call[], since: number): Promise<ControlError | undefined> {
+    const { divided, nextBatch } = this.#options;
+    const refused: Refused = { why: undefined };
+    let missing = batchesOf(calls, divided, nextBatch);
     for (;;) {
-      const failures = await this.#attempt(missing, acceptances);
-      const [passing, refused] = divide(failures);
-      if (refused !== undefined) refusal ??= refusalBy(refused);
-      const [first] = passing;
-      if (first === undefined) return { acceptances, refusal };
-      if (this.#closed) return { acceptances, refusal: this.#closed };
-      if (passing.some(({ error }) => needsRestart(error))) this.#options.restart();
+      const failures = await this.#attempt(missing, refused);
+      const [first] = failures;
+      if (first === undefined) return refused.why;
+      if (this.#closed) return this.#closed;
+      if (failures.some(({ error }) => needsRestart(error))) this.#options.restart();
       if (!(await this.#pause(since + PUBLISH_PATIENCE_MS))) {
-        const text = `Redis did not accept a message in time: ${messageOf(first.error)}`;
-        return { acceptances, refusal: refusal ?? unavailable(text, first.error) };
+        return (
+          refused.why ?? unavailable(`Redis did not accept a message in time: ${messageOf(first.error)}`, first.error)
+        );
       }
       this.#options.events.publishRetried();
-      missing = passing.map(({ part }) => part);
+      // A batch that comes after one with a higher number is not accepted.
+      missing = failures.map(({ batch }) => batch).sort((one, other) => one.number - other.number);
     }
   }
 
-  async #attempt(parts: readonly BatchPart[], acceptances: Map<BatchEntry, Acceptance>): Promise<Failure[]> {
+  /** Those that may get through yet. */
+  async #attempt(batches: readonly Batch[], refused: Refused): Promise<Failure[]> {
     const failures: Failure[] = [];
-    for (let i = 0; i < parts.length; i += BATCH_PARTS) {
-      const group = parts.slice(i, i + BATCH_PARTS);
-      const results = await Promise.allSettled(group.map((part) => this.#options.send(part)));
-      for (const [j, part] of group.entries()) {
+    const atOnce = this.#options.divided ? BATCH_PARTS : 1;
+    for (let i = 0; i < batches.length; i += atOnce) {
+      const group = batches.slice(i, i + atOnce);
+      const results = await Promise.allSettled(group.map((batch) => this.#options.send(batch)));
+      let broken: Failure | undefined;
+      for (const [j, batch] of group.entries()) {
         const result = results[j];
-        if (result?.status === 'fulfilled') {
-          for (const [k, entry] of part.entries.entries()) acceptances.set(entry, result.value[k] as Acceptance);
-        } else failures.push({ part, error: result?.reason });
+        if (result?.status === 'fulfilled') failures.push(...this.#take(batch, result.value, refused));
+        else if (canPass(result?.reason)) {
+          broken = { batch, error: result?.reason };
+          failures.push(broken);
+        } else refused.why ??= refusalBy(batch.parts[0], result?.reason);
       }
+      if (broken === undefined) continue;
+      // Each of the others would wait for its own answer.
+      const { error } = broken;
+      for (const batch of batches.slice(i + atOnce)) failures.push({ batch, error });
+      break;
     }
     return failures;
+  }
+
+  /** Some parts of a batch may have been refused. Those are another batch: the result of this one is known. */
+  #take({ parts }: Batch, results: readonly (readonly Acceptance[] | Error)[], refused: Refused): readonly Failure[] {
+    let rest: BatchPart[] | undefined;
+    let error: unknown;
+    for (const [i, part] of parts.entries()) {
+      const result = results[i];
+      if (Array.isArray(result)) {
+        for (const [k, entry] of part.entries.entries()) entry.acceptance = result[k];
+      } else if (canPass(result)) {
+        error ??= result;
+        rest ??= [];
+        rest.push(part);
+      } else refused.why ??= refusalBy(part, result);
+    }
+    return rest === undefined ? [] : [{ batch: { number: this.#options.nextBatch(), parts: rest }, error }];
   }
 
   /** Resolves with true when it is worth trying again, with false when the patience is over. */
@@ -185,34 +205,18 @@ export class BatchQueue {
 }
 
 /** A call whose entries were all accepted has nothing to do with what was refused to others. */
-function complete({ entries, resolve, reject }: Call, { acceptances, refusal }: BatchResult): void {
-  const own = entries.map((entry) => acceptances.get(entry));
+function complete({ entries, resolve, reject }: Call, refusal: ControlError | undefined): void {
+  const own = entries.map(({ acceptance }) => acceptance);
   if (refusal === undefined || !own.includes(undefined)) resolve(own as Acceptance[]);
   else reject(refusalWith(refusal, own));
 }
 
-/** Those that may get through yet, and one that will not, if there is any. */
-function divide(failures: readonly Failure[]): readonly [passing: Failure[], refused: Failure | undefined] {
-  return [failures.filter(({ error }) => canPass(error)), failures.find(({ error }) => !canPass(error))];
-}
-
-function refusalBy({ part, error }: Failure): ControlError {
-  const whose = part.channel === undefined ? 'a recover' : `a message of channel ${JSON.stringify(part.channel)}`;
+function refusalBy(part: BatchPart | undefined, error: unknown): ControlError {
+  const channel = part?.channel;
+  const whose = channel === undefined ? 'a recover' : `a message of channel ${JSON.stringify(channel)}`;
   const why = messageOf(error);
   const hint = why.startsWith('WRONGTYPE') ? `; ${FOREIGN_KEY}` : '';
   return unavailable(`Redis refused ${whose}: ${why}${hint}`, error);
-}
-
-/** Messages by channel, in the order of first appearance. */
-function partsOf(entries: readonly BatchEntry[], batch: number): BatchPart[] {
-  const byChannel = new Map<string | undefined, BatchEntry[]>();
-  for (const entry of entries) {
-    const channel = entry.message.type === 'item' ? entry.message.item.channel : undefined;
-    const part = byChannel.get(channel);
-    if (part) part.push(entry);
-    else byChannel.set(channel, [entry]);
-  }
-  return [...byChannel].map(([channel, list]) => ({ batch, channel, entries: list }));
 }
 
 /** Replies of Redis that pass with time; any error that is not a reply comes from the connection, and passes too. */

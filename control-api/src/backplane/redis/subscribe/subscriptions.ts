@@ -99,8 +99,9 @@ export class ChannelSubscriptions {
   receive(topic: string, frame: string): boolean {
     const subscription = this.#byTopic.get(topic);
     if (!subscription) return false;
-    if (!subscription.cursor) return true;
-    const parsed = parseFrame(frame);
+    const { cursor } = subscription;
+    if (!cursor) return true;
+    const parsed = parseFrame(frame, cursor.after.epoch);
     if (!parsed) {
       this.#options.events.unreadable();
       this.#options.log.error({}, 'a message in redis has no position');
@@ -112,7 +113,7 @@ export class ChannelSubscriptions {
       this.#options.events.unreadable();
       this.#options.log.error({ channel: subscription.channel, fault }, 'a message in redis cannot be read');
     }
-    subscription.cursor.live({ position, id, size: payload.length, message, acceptedAt });
+    cursor.live({ position, id, size: payload.length, message, acceptedAt });
     this.#options.backfill.schedule(subscription);
     return true;
   }

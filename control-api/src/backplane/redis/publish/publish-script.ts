@@ -1,0 +1,219 @@
+/** The script that accepts the items of one channel or many: its text, its arguments, and what its reply says. */
+import type { Acceptance, Message } from '../../backplane.js';
+import { type Script, script } from '../connection/commands.js';
+import { TIME_MARK } from '../envelope.js';
+import type { ChannelKeys } from '../keys.js';
+import { BATCH_TTL_MS, META_TTL_MS } from '../limits.js';
+import type { BatchEntry } from './batch.js';
+
+/** What is the same for all batches that a node sends. */
+export interface PublishSettings {
+  /** Unique among all nodes that ever ran. */
+  readonly node: string;
+  /** Items kept per channel; 0 keeps none. */
+  readonly historySize: number;
+  readonly historyTtl: number;
+  /** How long ids are remembered; 0 remembers none. */
+  readonly idCacheTtl: number;
+  /** Use the sharded pub/sub of a cluster. */
+  readonly sharded: boolean;
+}
+
+/**
+ * Which part of its time a key is kept longer than asked for, so that the time need not be set with each item. Not a setting of
+ * its own: what is kept stays within the bounds of one.
+ */
+const SLACK = 8;
+
+/**
+ * Keys: the result of the last batch, then per channel: meta, stream, and one per id to look for. Arguments: 1 number of the
+ * batch, 2 ms that its result is kept, 3 epoch of channels that have none yet, 4 history size, 5 history ttl in ms, 6 meta ttl
+ * in ms, 7 ms after which these are set anew, 8 id ttl in ms, 9 PUBLISH or SPUBLISH; then per channel: pub/sub name, number of items,
+ * number of ids to look for, and per item: payload, id, and `0` if the publisher gave no id, `1` if it gave one, `2` if that is also
+ * to be remembered, by the channel's next key. Reply: lines. Per item: receivers or -1 for a duplicate, offset, epoch; or one for
+ * the whole channel, `!` and the error that refused it. Frames: see envelope.ts.
+ *
+ * A batch that is sent again, because its first reply was lost, is answered with the first result and does nothing; one
+ * that comes out of a dead connection after its successors does nothing either.
+ *
+ * PUBLISH comes after the offset within one script, so that messages travel in the order of offsets. An item is stored before
+ * its offset is taken: what Redis did before an error stays done, and an offset without an item would look like a gap. So a
+ * key of another type in the place of the history refuses the channel, and changes nothing; one in the place of an id is taken for
+ * no id, and overwritten. A history that is ahead of the count, which no script of ours leaves behind, begins anew.
+ *
+ * Most of what an item costs is the number of commands. So both keys of a channel live a little longer than asked for, and their time is
+ * set anew only when that is used up (`x`: when it was set last), when the key is new, or when a node of another version counted the last
+ * item (`v`: the last offset that was counted here). A stream that has gone meanwhile, as it was evicted, is never made without
+ * a time: XADD with NOMKSTREAM says that it is not there.
+ */
+export const publishScript: Script = script(`
+local call, pcall, find, sub, format = redis.call, redis.pcall, string.find, string.sub, string.format
+local known = call('GET', KEYS[1])
+if known then
+  local at = find(known, '\\n', 1, true)
+  local batch = tonumber(sub(known, 1, at - 1))
+  if batch == tonumber(ARGV[1]) then return sub(known, at + 1) end
+  if batch > tonumber(ARGV[1]) then return redis.error_reply('STALE A later batch was accepted') end
+end
+local size, keeps, refresh, clock = ARGV[4], ARGV[4] ~= '0', tonumber(ARGV[7]), call('TIME')
+local micros = clock[1] .. format('%06d', clock[2])
+local now, time = sub(micros, 1, -4), '${TIME_MARK}' .. micros .. ' '
+local ms = tonumber(now)
+local reply, counts, none = {}, {}, {}
+local function add(stream, make, offset, payload, id, kind)
+  if kind == '0' then
+    if make then return pcall('XADD', stream, 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now) end
+    return pcall('XADD', stream, 'NOMKSTREAM', 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now)
+  end
+  if make then return pcall('XADD', stream, 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now, 'i', id) end
+  return pcall('XADD', stream, 'NOMKSTREAM', 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now, 'i', id)
+end
+local function accept(k, a, count)
+  local meta, stream, topic, n = KEYS[k], KEYS[k + 1], ARGV[a], #reply
+  local m = pcall('HMGET', meta, 'e', 's', 'x', 'v')
+  if m.err then return m.err end
+  local epoch, top, set = m[1], tonumber(m[2] or ''), tonumber(m[3] or '')
+  local isNew = not (epoch and top) or find(epoch, '\\n', 1, true)
+  local lasts = set and m[4] == m[2] and ms - set >= 0 and ms - set < refresh
+  if isNew then epoch, top, lasts = ARGV[3], 0, false end
+  local offsets, keys, seen, last, offset = {}, none, none, nil, nil
+  if ARGV[a + 2] ~= '0' then keys, seen = {}, {} end
+  k = k + 2
+  for i = 1, count do
+    local at = a + 3 * i
+    local id, kind, first = ARGV[at + 1], ARGV[at + 2], false
+    if kind == '2' then
+      first = seen[id] or pcall('GET', KEYS[k])
+      if type(first) ~= 'string' or not find(first, '^%d+ [^\\n]+$') then first = false end
+      keys[i], k = KEYS[k], k + 1
+    end
+    if first then
+      reply[n + i] = '-1 ' .. first
+    else
+      offset = format('%.0f', top + 1)
+      if keeps then
+        local stored = add(stream, false, offset, ARGV[at], id, kind)
+        if type(stored) == 'table' and find(stored.err, 'equal or smaller', 1, true) then
+          epoch, top, offset, isNew, stored = ARGV[3], 0, '1', true, false
+          pcall('DEL', stream)
+        end
+        if not stored then
+          lasts, stored = false, add(stream, true, offset, ARGV[at], id, kind)
+        end
+        if type(stored) == 'table' and stored.err then return stored.err end
+      end
+      top, last, offsets[i] = top + 1, id, offset
+      if kind == '2' then seen[id] = offset .. ' ' .. epoch end
+    end
+  end
+  if not last then return nil end
+  local done
+  if isNew then done = pcall('HSET', meta, 's', offset, 'l', last, 't', now, 'v', offset, 'x', now, 'e', epoch)
+  elseif lasts then done = pcall('HSET', meta, 's', offset, 'l', last, 't', now, 'v', offset)
+  else done = pcall('HSET', meta, 's', offset, 'l', last, 't', now, 'v', offset, 'x', now) end
+  if type(done) == 'table' then return done.err end
+  if not lasts then
+    call('PEXPIRE', meta, ARGV[6])
+    if keeps then call('PEXPIRE', stream, ARGV[5]) end
+  end
+  for i = 1, count do
+    local offset = offsets[i]
+    if offset then
+      local receivers = pcall(ARGV[9], topic, offset .. time .. epoch .. '\\n' .. ARGV[a + 3 * i])
+      if type(receivers) == 'table' then return receivers.err end
+      local place = offset .. ' ' .. epoch
+      if keys[i] then call('SET', keys[i], place, 'PX', ARGV[8]) end
+      local count = counts[receivers]
+      if not count then
+        count = receivers .. ' '
+        counts[receivers] = count
+      end
+      reply[n + i] = count .. place
+    end
+  end
+end
+local k, a, total = 2, 10, #ARGV
+while a <= total do
+  local n, count = #reply, tonumber(ARGV[a + 1])
+  local refusal = accept(k, a, count)
+  if refusal then
+    for i = n + 1, n + count do reply[i] = nil end
+    reply[n + 1] = '!' .. refusal
+  end
+  k, a = k + 2 + ARGV[a + 2], a + 3 + 3 * count
+end
+reply = table.concat(reply, '\\n')
+pcall('SET', KEYS[1], ARGV[1] .. '\\n' .. reply, 'PX', ARGV[2])
+return reply
+`);
+
+/** What became of a channel's items in a batch. */
+export type ChannelResult = readonly Acceptance[] | Error;
+
+/** The items of one channel, and where they go. */
+export interface ChannelItems {
+  readonly keys: ChannelKeys;
+  readonly entries: readonly BatchEntry[];
+}
+
+/** The arguments of {@link publishScript}. `memory` is the key that keeps the result; a batch of the same number is the same batch. */
+export function publishArguments(
+  memory: string,
+  batch: number,
+  channels: readonly ChannelItems[],
+  settings: PublishSettings,
+): { readonly keys: string[]; readonly args: (string | number)[] } {
+  const { node, historySize, historyTtl, idCacheTtl, sharded } = settings;
+  const slack = Math.floor(historyTtl / SLACK);
+  const keys = [memory];
+  const args: (string | number)[] = [
+    batch,
+    BATCH_TTL_MS,
+    // No two are the same, for batches have numbers; hardly ever used, so that it may cost nothing to make.
+    node + batch.toString(36),
+    historySize,
+    historyTtl + slack,
+    Math.max(META_TTL_MS, 2 * historyTtl) + slack,
+    slack,
+    idCacheTtl,
+    sharded ? 'SPUBLISH' : 'PUBLISH',
+  ];
+  for (const { keys: of, entries } of channels) {
+    keys.push(of.meta, of.stream);
+    const before = keys.length;
+    const remembered = args.push(of.topic, entries.length, 0) - 1;
+    for (const { message, payload, id } of entries) {
+      const given = message.type === 'item' ? message.item.id : undefined;
+      const isRemembered = given !== undefined && idCacheTtl > 0;
+      if (isRemembered) keys.push(of.id(given));
+      args.push(payload, id, given === undefined ? '0' : isRemembered ? '2' : '1');
+    }
+    args[remembered] = keys.length - before;
+  }
+  return { keys, args };
+}
+
+/** An error of Redis that concerns one channel of a batch; by its name it is known as one, as those of the library are. */
+class ChannelRefusal extends Error {
+  override readonly name = 'ReplyError';
+}
+
+/** Reads the reply of {@link publishScript}: one result per channel, in order. */
+export function parsePublished(reply: unknown, channels: readonly ChannelItems[]): ChannelResult[] {
+  const lines = String(reply).split('\n');
+  let at = 0;
+  return channels.map(({ entries }) => {
+    if (lines[at]?.startsWith('!')) return new ChannelRefusal(lines[at++]?.slice(1));
+    return entries.map(({ message }) => acceptanceOf(message, lines[at++] ?? ''));
+  });
+}
+
+function acceptanceOf({ type }: Message, line: string): Acceptance {
+  if (type === 'recover') return { duplicate: false };
+  const space = line.indexOf(' ');
+  const second = line.indexOf(' ', space + 1);
+  const receivers = Number(line.slice(0, space));
+  const position = { epoch: line.slice(second + 1), offset: Number(line.slice(space + 1, second)) };
+  if (receivers < 0) return { duplicate: true, position };
+  return { duplicate: false, nodes: receivers, position };
+}

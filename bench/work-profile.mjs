@@ -6,16 +6,16 @@ import { outputFolder } from './compile.mjs';
 import { missingPerf, owners, profiled, profiledNode } from './profile.mjs';
 import { problemsOf, Testbed } from './testbed.mjs';
 import { isHoldfast } from './work.mjs';
-import { ownChannels, sweeps } from './work-publish.mjs';
+import { ownChannels, rush, sum } from './work-publish.mjs';
 
 /** Places that are named. */
 const PLACES = 12;
 /** Times that a work is done before it is looked at, for node to have compiled what it will. */
 const WARM_ITEMS = 20;
 const WARM_POLLS = 4;
-const WARM_SWEEPS = 5;
-/** Sweeps over all channels that are looked at, and the connections that publish. */
-const SWEEPS = 10;
+const WARM_ROUNDS = 5;
+/** Rounds over all channels that are looked at, and the connections that publish. */
+const ROUNDS = 10;
 const PUBLISHERS = 16;
 const SETTLE_MS = 500;
 /** CPU time of a process that has nothing to do, meanwhile; opening or closing one hold takes a hundredth of it. */
@@ -89,16 +89,16 @@ const openAndClose = async (testbed, options) => {
   return opened;
 };
 
-/** @param {number} times @returns {Step} */
-const publish = (times) => async (testbed) => {
-  const { items, cpuUs, problems } = await sweeps(testbed, { batch: 1, concurrent: PUBLISHERS }, times);
-  return { count: items, cpuUs: cpuUs * items, problems };
+/** @param {number} rounds @returns {Step} */
+const publish = (rounds) => async (testbed) => {
+  const { items, cpusUs, problems } = await rush(testbed.load, { batch: 1, connections: PUBLISHERS, rounds });
+  return { count: items, cpuUs: sum(cpusUs) * items, problems };
 };
 
 /** @type {Step} */
 const holdAndPublish = async (testbed, options) => {
   const opened = await openAll(testbed, options);
-  const warmed = await publish(WARM_SWEEPS)(testbed, options);
+  const warmed = await publish(WARM_ROUNDS)(testbed, options);
   return { ...warmed, problems: [...opened.problems, ...warmed.problems] };
 };
 
@@ -145,7 +145,7 @@ const subjects = {
     kind: 'stream',
     hasOwnChannels: true,
     before: holdAndPublish,
-    step: publish(SWEEPS),
+    step: publish(ROUNDS),
   },
   'profile-pass': { title: 'passing small requests on', unit: 'request', kind: 'stream', before: pass, step: pass },
 };

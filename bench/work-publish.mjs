@@ -2,9 +2,9 @@
 import { problemsOf, Testbed } from './testbed.mjs';
 import { holdsClients } from './work.mjs';
 
-/** Sweeps over all channels before those that are counted, and those. */
-const WARM = 3;
-const COUNTED = 5;
+/** Rounds over all channels before those that are counted, and those. A node compiles for a while. */
+const WARM = 6;
+const COUNTED = 10;
 /** Items of a call, beside one. */
 const BATCH = 20;
 /** Connections that publish at once, each when its last call is answered: as the backends of a service do. */
@@ -32,9 +32,9 @@ export const publishWork = {
   run: ({ target, programs, options: { size, publishChannels: count } }) => {
     return Testbed.with({ target, programs, size, count, speech: ownChannels(target) }, async (testbed) => {
       await testbed.hold(count);
-      const single = await warmSweeps(testbed, { batch: 1, concurrent: CONNECTIONS });
-      const batched = await warmSweeps(testbed, { batch: BATCH, concurrent: CONNECTIONS });
-      const solo = await warmSweeps(testbed, { batch: 1, concurrent: 1 });
+      const single = await warmRush(testbed, { batch: 1, connections: CONNECTIONS });
+      const batched = await warmRush(testbed, { batch: BATCH, connections: CONNECTIONS });
+      const solo = await warmRush(testbed, { batch: 1, connections: 1 });
       const values = {
         singleUs: single.cpuUs,
         batchUs: batched.cpuUs,
@@ -57,33 +57,41 @@ export function ownChannels(target) {
   return target.isGrip ? { path: '/stream?ch=c%d' } : { path: '/stream-of?ch=c%d', publish_path: '/pub-to?ch=c%d' };
 }
 
-/** @typedef {{ batch: number, concurrent: number }} Way  items of a call; connections, each with one call at a time */
-
-/** @param {Testbed} testbed @param {Way} way */
-async function warmSweeps(testbed, way) {
-  const warm = await sweeps(testbed, way, WARM);
-  const figures = await sweeps(testbed, way, COUNTED);
-  return { ...figures, problems: [...warm.problems, ...figures.problems] };
-}
+/**
+ * @typedef {object} Rush
+ * @property {number} batch        items of a call
+ * @property {number} connections  each with one call at a time
+ * @property {number} rounds       over all channels
+ */
 
 /**
  * Publishes one item on each channel, so many times.
  *
- * @param {Testbed} testbed
- * @param {Way} way
- * @param {number} times
+ * @param {import('./load.mjs').Load} load
+ * @param {Rush} how
+ * @returns {Promise<{ cpusUs: number[], clientUs: number, perSecond: number, items: number, problems: string[] }>} µs of an
+ *   item: of each process that is measured, in the order of their pids
  */
-export async function sweeps({ load }, way, times) {
-  const problems = [];
-  let [cpuUs, clientUs, sweepUs, items] = [0, 0, 0, 0];
-  for (let i = 0; i < times; i++) {
-    const answer = await load.do('sweep', way);
-    if (answer.missing > 0) problems.push(`${answer.missing} channels stayed silent`);
-    problems.push(...problemsOf({ ...answer, lost: 0 }));
-    cpuUs += answer.cpu_us;
-    clientUs += answer.client_cpu_us;
-    sweepUs += answer.sweep_us;
-    items += answer.deliveries;
-  }
-  return { cpuUs: cpuUs / items, clientUs: clientUs / items, perSecond: (items / sweepUs) * 1e6, items, problems };
+export async function rush(load, how) {
+  const answer = await load.do('rush', how);
+  const { items, cpus_us: cpus } = answer;
+  return {
+    cpusUs: /** @type {number[]} */ (cpus).map((us) => us / items),
+    clientUs: answer.client_cpu_us / items,
+    perSecond: (items / answer.wall_us) * 1e6,
+    items,
+    problems: problemsOf(answer),
+  };
+}
+
+/** @param {Testbed} testbed @param {Omit<Rush, 'rounds'>} how */
+async function warmRush({ load }, how) {
+  const warm = await rush(load, { ...how, rounds: WARM });
+  const { cpusUs, ...figures } = await rush(load, { ...how, rounds: COUNTED });
+  return { ...figures, cpuUs: sum(cpusUs), problems: [...warm.problems, ...figures.problems] };
+}
+
+/** @param {readonly number[]} values */
+export function sum(values) {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,6 +1,6 @@
 // The work that measures what a publish costs where it goes through Redis to another node: each of the three processes by itself.
-import { problemsOf } from './testbed.mjs';
 import { isHoldfast } from './work.mjs';
+import { rush } from './work-publish.mjs';
 import { withTwoNodes } from './work-redis.mjs';
 
 /** Kept-alive connections of the publisher, each with one call under way. */
@@ -77,8 +77,8 @@ async function measure(task, flags) {
     await testbed.load.do('pids', { list });
     /** @type {string[]} */
     const found = [];
-    costs.single = await rush(testbed.load, 1, found);
-    costs.batched = await rush(testbed.load, BATCH, found);
+    costs.single = await warmRush(testbed.load, 1, found);
+    costs.batched = await warmRush(testbed.load, BATCH, found);
     return { values: {}, problems: found };
   });
   const { single, batched } = costs;
@@ -92,16 +92,11 @@ async function measure(task, flags) {
  * @param {string[]} problems  what went wrong is added
  * @returns {Promise<Costs>}
  */
-async function rush(load, batch, problems) {
-  problems.push(...problemsOf(await load.do('rush', { connections: CONNECTIONS, batch, rounds: WARM })));
-  const answer = await load.do('rush', { connections: CONNECTIONS, batch, rounds: COUNTED });
-  problems.push(...problemsOf(answer));
-  const { items, cpus_us: cpus } = answer;
-  return {
-    askedUs: cpus[0] / items,
-    deliveringUs: cpus[1] / items,
-    redisUs: cpus[2] / items,
-    clientUs: answer.client_cpu_us / items,
-    perSecond: (items / answer.wall_us) * 1e6,
-  };
+async function warmRush(load, batch, problems) {
+  const how = { connections: CONNECTIONS, batch };
+  const warm = await rush(load, { ...how, rounds: WARM });
+  const { cpusUs, clientUs, perSecond, problems: found } = await rush(load, { ...how, rounds: COUNTED });
+  problems.push(...warm.problems, ...found);
+  const [askedUs = Number.NaN, deliveringUs = Number.NaN, redisUs = Number.NaN] = cpusUs;
+  return { askedUs, deliveringUs, redisUs, clientUs, perSecond };
 }

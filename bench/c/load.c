@@ -12,7 +12,6 @@
 #include "echoer.h"
 #include "hold.h"
 #include "publisher.h"
-#include "rush.h"
 
 /* How long what a server does after the last receipt still counts, and what is received too much is still seen. */
 #define SETTLE_NS 20000000ull
@@ -233,39 +232,29 @@ static int absent_of(int first, int count) {
 }
 
 /*
- * sweep [batch=n] [concurrent=n] [timeout=s]: one item on each hold's own channel, in calls of `batch`, with `concurrent`
- * connections that each wait for the answer to their call. What was refused is published again, and so is, every second, what has not arrived.
+ * sweep [batch=n] [timeout=s]: one item on each hold's own channel, in calls of `batch`. What was refused is published
+ * again, and so is, every second, what has not arrived.
  */
 static void run_sweep(void) {
-  int batch = (int)number_of("batch", 100), concurrent = (int)number_of("concurrent", 1), rounds = 0, missing = opened;
-  if (concurrent > PUBLISHERS_MAX) concurrent = PUBLISHERS_MAX;
+  int batch = (int)number_of("batch", 100), rounds = 0, missing = opened;
   double cpu = measured_cpu_us(), own = own_cpu_us();
   uint64_t start = now_ns(), end = start + (uint64_t)(number_of("timeout", 60) * 1e9);
   clear_totals();
   const char *item = next_item();
   while (missing > 0 && now_ns() < end) {
     uint64_t round = now_ns();
-    int first = 0, awaited = 1;
     rounds++;
-    for (int i = 0; i < concurrent; i++) publishers[i].status = 0;
-    while ((first < options.count || awaited > 0) && now_ns() < end) {
-      awaited = 0;
-      for (int i = 0; i < concurrent; i++) {
-        struct publisher *p = &publishers[i];
-        if (p->awaited == 0 && p->status != 0) {
-          /* What the others have published meanwhile goes out once, by its id. */
-          turn_until(now_ns() + SECOND_NS / 50);
-          p->status = 0;
-          first = 0;
-        }
-        while (p->awaited == 0 && first < options.count) {
-          int count = first + batch > options.count ? options.count - first : batch;
-          if (absent_of(first, count) > 0) publish_to_channels(p, first, count, item);
-          first += count;
-        }
-        awaited += p->awaited;
+    for (int first = 0; first < options.count && now_ns() < end;) {
+      int count = first + batch > options.count ? options.count - first : batch;
+      if (absent_of(first, count) == 0) {
+        first += count;
+        continue;
       }
-      if (awaited > 0) turn(end);
+      publisher->status = 0;
+      publish_to_channels(publisher, first, count, item, 1);
+      while (publisher->awaited > 0 && now_ns() < end) turn(end);
+      if (publisher->status == 0) first += count;
+      else turn_until(now_ns() + SECOND_NS / 50);
     }
     while (totals.deliveries < (uint64_t)opened && now_ns() < round + SECOND_NS) turn(round + SECOND_NS);
     missing = opened - (int)totals.deliveries;
@@ -279,32 +268,49 @@ static void run_sweep(void) {
   finish();
 }
 
+/* One item on each channel, over so many connections; over when all calls are answered, or at `end`. */
+static void rush_round(int connections, int batch, uint64_t end) {
+  const char *item = next_item();
+  int first = 0, awaited = 1;
+  while ((first < options.count || awaited > 0) && now_ns() < end) {
+    awaited = 0;
+    for (int i = 0; i < connections; i++) {
+      if (publishers[i].awaited == 0 && first < options.count) {
+        int count = first + batch > options.count ? options.count - first : batch;
+        publish_to_channels(&publishers[i], first, count, item, 0);
+        first += count;
+      }
+      awaited += publishers[i].awaited;
+    }
+    if (awaited > 0) turn(end);
+  }
+}
+
 /*
  * rush connections=n [batch=n] [rounds=n] [timeout=s]: in every round one item on each hold's own channel, with a call of `batch`
  * under way on each connection. A round begins when all calls of the one before are answered, whoever has received what.
  * cpus_us: of each measured process.
  */
 static void run_rush(void) {
-  int rounds = (int)number_of("rounds", 1);
+  int connections = (int)number_of("connections", 16), batch = (int)number_of("batch", 1), rounds = (int)number_of("rounds", 1);
+  if (connections > PUBLISHERS_MAX) connections = PUBLISHERS_MAX;
   double before[PIDS_MAX], own;
   clear_totals();
-  rush_connect((int)number_of("connections", 16), (int)number_of("batch", 1));
+  for (int i = 0; i < connections; i++) publisher_connect(&publishers[i]);
   turn_until(now_ns() + SETTLE_NS);
   for (int i = 0; i < pid_count; i++) before[i] = cpu_us_of(pids[i]);
   own = own_cpu_us();
   uint64_t start = now_ns(), end = start + (uint64_t)(number_of("timeout", 60) * 1e9);
   uint64_t wanted = (uint64_t)opened * (uint64_t)rounds;
-  for (int i = 0; i < rounds; i++) rush_round(end);
+  for (int i = 0; i < rounds; i++) rush_round(connections, batch, end);
   double wall = (double)(now_ns() - start) / 1e3;
   while (totals.deliveries < wanted && now_ns() < end) turn(end);
   turn_until(now_ns() + SETTLE_NS);
-  printf("{\"calls\":%llu,\"items\":%llu,\"wall_us\":%.1f,\"client_cpu_us\":%.1f,\"lost\":%lld,\"cpus_us\":[",
-         (unsigned long long)rush.calls, (unsigned long long)options.count * (unsigned long long)rounds, wall,
-         own_cpu_us() - own, (long long)(wanted - totals.deliveries));
+  printf("{\"items\":%llu,\"wall_us\":%.1f,\"client_cpu_us\":%.1f,\"lost\":%lld,\"cpus_us\":[",
+         (unsigned long long)options.count * (unsigned long long)rounds, wall, own_cpu_us() - own,
+         (long long)(wanted - totals.deliveries));
   for (int i = 0; i < pid_count; i++) printf("%s%.1f", i > 0 ? "," : "", cpu_us_of(pids[i]) - before[i]);
   printf("],");
-  publisher.refused = rush.refused;
-  rush_close();
   print_totals();
   finish();
 }

@@ -146,10 +146,10 @@ static void post_to_channels(struct publisher *p, int first, int count, const ch
 }
 
 /*
- * Publishes one item on each of the channels c<first> … c<first + count - 1> in one call, with ids: one that is published
- * again, because the answer to the first try was an error, goes out once.
+ * Publishes one item on each of the channels c<first> … c<first + count - 1> in one call. With ids one that is
+ * published again, because the answer to the first try was an error, goes out once.
  */
-static void publish_to_channels(struct publisher *p, int first, int count, const char *item) {
+static void publish_to_channels(struct publisher *p, int first, int count, const char *item, int has_ids) {
   if (strcmp(options.format, "nchan") == 0) return post_to_channels(p, first, count, item);
   size_t room = published_room() * (size_t)count + 1024;
   char *body = malloc(room), channel[16];
@@ -158,8 +158,9 @@ static void publish_to_channels(struct publisher *p, int first, int count, const
   for (int i = 0; i < count; i++) {
     snprintf(channel, sizeof channel, "c%d", first + i);
     if (i > 0) body[length++] = ',';
-    size_t entry = grip_entry(body + length, channel, item);
-    length += entry - 1; /* over the closing brace */
+    length += grip_entry(body + length, channel, item);
+    if (!has_ids) continue;
+    length--; /* over the closing brace */
     length += (size_t)sprintf(body + length, ",\"id\":\"%.*s\"}", ITEM_MIN - 1, item);
   }
   length += (size_t)sprintf(body + length, "]}");

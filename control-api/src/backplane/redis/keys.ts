@@ -87,7 +87,7 @@ export class RedisKeys {
 
   /** The same as `ChannelKeys.batch` for batches of any channels; only where these need not lie in one slot. */
   batch(node: string): string {
-    return this.#in(0)(`f:${node}`);
+    return `${this.#start(0)}f:${node}`;
   }
 
   /** The keys of the internal channel on which recovers go; no channel of users has them. */

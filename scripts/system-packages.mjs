@@ -117,7 +117,7 @@ export const systemPackages = [
     command: 'taskset',
     debian: 'util-linux',
     neededFor: 'the part of the bench in which a node has one core',
-    callers: [],
+    callers: ['bench/test/smoke.test.ts'],
   },
 ];
 

@@ -107,6 +107,18 @@ export const systemPackages = [
     neededFor: "tests that hold our publish command against Debian's pushpin-publish",
     callers: [],
   },
+  {
+    command: 'ss',
+    debian: 'iproute2',
+    neededFor: 'what the kernel says of the options of client connections',
+    callers: [],
+  },
+  {
+    command: 'taskset',
+    debian: 'util-linux',
+    neededFor: 'the part of the bench in which a node has one core',
+    callers: ['bench/test/smoke.test.ts'],
+  },
 ];
 
 /** Imports of test files of the same package. */

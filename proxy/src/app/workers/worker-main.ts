@@ -26,7 +26,7 @@ const LOAD_MS = 1_000;
 const STATS_QUEUE_MAX = 16 * 1024 * 1024;
 
 let faults: Containment = uncontained;
-const channel = new Channel(new Pipe(new Socket({ fd: PIPE_FD })), {
+const channel = new Channel(new Pipe(new Socket({ fd: PIPE_FD, readable: true, writable: true })), {
   clock: realClock,
   faulted: (error) => faults.caught('worker', error),
 });

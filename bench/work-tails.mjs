@@ -10,8 +10,8 @@ import { quantiles } from './work-hold.mjs';
 const RATE = 100;
 /** Before the seconds that count. */
 const WARM_SECONDS = 2;
-/** Items that those get who do not read: more than their sockets take, less than a server may keep for one client. */
-const DEAF_ITEMS = 4;
+/** Items that those get who do not read: half of it is more than their sockets take, which is 80 KB; a server may keep 1 MB for each. */
+const DEAF_ITEMS = 8;
 const DEAF_ITEM_BYTES = 20_000;
 /** For a server to have written what the sockets take. */
 const DEAF_SETTLE_MS = 500;

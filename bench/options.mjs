@@ -33,7 +33,7 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {string | undefined} json   where the JSON goes
  * @property {boolean} writesResults     bench/RESULTS.md
  * @property {boolean} checks            status 1 where a goal is missed
- * @property {string | undefined} from   JSON of an earlier run, to be shown instead of running
+ * @property {readonly string[] | undefined} from   JSON of earlier runs, to be shown instead of running
  */
 
 /** Numbers: the acceptance's, and those of --smoke. */
@@ -73,7 +73,8 @@ ${Object.entries(numbers)
 --json FILE          where the results go (tmp/bench/results.json)
 --results            write bench/RESULTS.md from them; without parts, profiles and ${HUNDRED_THOUSAND} are among them
 --check              end with status 1 where a goal is missed
---from FILE          do not run: show the results in FILE, or with --results write them
+--from FILE,FILE     do not run: show the results in these files, or with --results write them; of a part that several
+                     have the last one counts
 `;
 
 /**
@@ -136,7 +137,7 @@ export function readOptions(argv) {
     json: /** @type {string | undefined} */ (given.json),
     writesResults: given.results === true,
     checks: given.check === true,
-    from: /** @type {string | undefined} */ (given.from),
+    from: listOf(given.from),
   };
 }
 

@@ -27,9 +27,34 @@ export function describeMachine() {
   };
 }
 
-/** One line. @param {Machine} machine */
-export function machineLine({ cpu, cores, memoryGb, kernel, node, commit, loadBefore, date }) {
+/** A line for each run. @param {Machine | Machine[]} machines */
+export function machineLines(machines) {
+  return [machines].flat().map(machineLine);
+}
+
+/** @param {Machine} machine */
+function machineLine({ cpu, cores, memoryGb, kernel, node, commit, loadBefore, date }) {
   return `${cpu}, ${cores} cores, ${memoryGb} GB; Linux ${kernel}; Node ${node}; Holdfast ${commit}; ${date}; load before the run ${loadBefore?.toFixed(2)}`;
+}
+
+/**
+ * Several runs as one, each of parts of the bench: of a work that several have, the last one counts, so that the figures of a work are
+ * those of one run.
+ *
+ * @param {readonly import('./table.mjs').Results[]} runs  at least one
+ * @returns {import('./table.mjs').Results}
+ */
+export function joined(runs) {
+  const last = /** @type {import('./table.mjs').Results} */ (runs.at(-1));
+  const of = new Map(runs.flatMap((run) => run.records.map(({ work }) => [work, run])));
+  const missing = Object.entries(last.missing).filter(([name]) => runs.every((run) => run.missing[name] !== undefined));
+  return {
+    ...last,
+    machine: runs.flatMap(({ machine }) => machine),
+    missing: Object.fromEntries(missing),
+    records: runs.flatMap((run) => run.records.filter(({ work }) => of.get(work) === run)),
+    hundredThousand: runs.map(({ hundredThousand = [] }) => hundredThousand).findLast((list) => list.length > 0) ?? [],
+  };
 }
 
 /** Written by hand; added at the end of the page. */
@@ -45,7 +70,12 @@ export function resultsPage(results) {
   return [
     '# Results',
     'Made by `npm run bench -- --results`; [README.md](README.md) says what each figure means. Only the ratios mean anything on another machine.',
-    `${machineLine(machine)}.`,
+    machineLines(machine)
+      .map((line) => `${line}.`)
+      .join('\n'),
+    ...(Array.isArray(machine)
+      ? ['Each part of the bench was one of these runs, in which its targets took turns.']
+      : []),
     `${holds.toLocaleString('en-US')} holds, ${size}-byte items, ${items} of them; medians of ${rounds} rounds in which the targets took turns.`,
     ...missingLines(results),
     ...(goals.length > 0 ? ['## Goals', ['```', ...goals, '```'].join('\n')] : []),

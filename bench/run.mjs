@@ -10,7 +10,7 @@ import { crowdLines, crowdRecords, runCrowd } from './hundred-thousand.mjs';
 import { HUNDRED_THOUSAND, readOptions, usage } from './options.mjs';
 import { OriginProcess } from './origin.mjs';
 import { stopAll } from './process.mjs';
-import { describeMachine, machineLine, resultsFile, writeResults } from './results.mjs';
+import { describeMachine, joined, machineLines, resultsFile, writeResults } from './results.mjs';
 import { blocksOf, blockText, missingLines, NOT_ASKED_FOR } from './table.mjs';
 import { placesOf } from './work-profile.mjs';
 
@@ -109,7 +109,7 @@ function show(results) {
     console.log(['', `== Where: ${title}`, ...lines].join('\n'));
   const goals = goalsOf(results).map(({ line }) => line);
   if (goals.length > 0) console.log(['', '== Goals', ...goals].join('\n'));
-  console.log(['', ...missingLines(results), machineLine(results.machine)].join('\n'));
+  console.log(['', ...missingLines(results), ...machineLines(results.machine)].join('\n'));
 }
 
 /** @param {import('./options.mjs').Options} options @returns {Promise<import('./table.mjs').Results>} */
@@ -131,6 +131,11 @@ async function measure(options) {
   return { machine, options, missing, records, hundredThousand };
 }
 
+/** @param {string} file @returns {import('./table.mjs').Results} */
+function readResults(file) {
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
 /** @param {readonly string[]} argv */
 async function main(argv) {
   if (argv.includes('--help')) return console.log(usage);
@@ -140,7 +145,7 @@ async function main(argv) {
     process.exitCode = NO_COMPILER;
     return;
   }
-  const results = options.from === undefined ? await measure(options) : JSON.parse(readFileSync(options.from, 'utf8'));
+  const results = options.from === undefined ? await measure(options) : joined(options.from.map(readResults));
   const file = options.json ?? path.join(outputFolder, 'results.json');
   if (options.from === undefined) writeFileSync(file, `${JSON.stringify(results)}\n`);
   show(results);

@@ -64,7 +64,7 @@ export class Summary {
   }
 }
 
-/** @typedef {{ machine: import('./results.mjs').Machine, options: import('./options.mjs').Options, missing: Record<string, string>, records: import('./table.mjs').RunRecord[], hundredThousand?: import('./hundred-thousand.mjs').Crowd[] }} Results  as in the JSON file */
+/** @typedef {{ machine: import('./results.mjs').Machine | import('./results.mjs').Machine[], options: import('./options.mjs').Options, missing: Record<string, string>, records: import('./table.mjs').RunRecord[], hundredThousand?: import('./hundred-thousand.mjs').Crowd[] }} Results  as in the JSON file */
 /** @typedef {{ title: string, head: string[], rows: string[][], warnings: string[] }} Block */
 
 /** What is divided by, in the head of a column. */

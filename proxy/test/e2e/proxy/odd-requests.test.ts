@@ -127,6 +127,7 @@ async function start(t: Test, edge: string): Promise<{ holdfast: Holdfast; agent
   const directory = newDirectory(t);
   writeFileSync(join(directory, 'meter.cjs'), METER);
   const holdfast = await startHoldfast(t, {
+    complaints: /^(?:heap \d+ bytes\n)*$/,
     directory,
     routes: [
       `*,aco ${origin.target},over_http`,

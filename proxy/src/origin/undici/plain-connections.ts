@@ -18,9 +18,21 @@ const READ_BYTES = 65_536;
 /** All of them read into this, each until what it has read was taken or copied. */
 const reads = Buffer.allocUnsafeSlow(READ_BYTES);
 
-/** How a connection reads: an option of node's net.connect. */
+/** Bytes of a read that is rather not copied: the next of its connection goes into a buffer that the reader keeps. */
+const LONG_BYTES = 32_768;
+
+/**
+ * Connections that may have such a buffer, of {@link READ_BYTES}, while nothing comes.
+ *
+ * @limit {} connections to origins with a buffer of their own for long answers
+ * @over what the others read is copied
+ */
+export const OWN_BUFFERS = 128;
+let ownBuffers = 0;
+
+/** How a connection reads: an option of node's net.connect, which asks for a buffer before each read. */
 export interface OnRead {
-  readonly buffer: Uint8Array;
+  readonly buffer: () => Uint8Array;
   readonly callback: (count: number, bytes: Uint8Array) => boolean;
 }
 
@@ -28,7 +40,7 @@ export interface OnRead {
 export function plainConnections<Options>(connectorOf: (onread: OnRead) => Connect<Options>): Connect<Options> {
   return (options, connected) => {
     const connection = new PlainConnection();
-    connectorOf({ buffer: reads, callback: (count) => connection.read(count) })(options, (error, socket) => {
+    connectorOf(connection.reading)(options, (error, socket) => {
       if (socket) connection.open(socket as Socket);
       connected(error, socket);
     });
@@ -43,8 +55,13 @@ class PlainConnection implements DirectWriter {
   #parser: MessageParser | undefined;
   #write: Socket['write'] | undefined;
   #handle: DirectHandle | undefined;
+  /** For the next read; undefined: the one that all share. */
+  #own: Buffer | undefined;
+
+  readonly reading: OnRead = { buffer: () => this.#own ?? reads, callback: (count) => this.#read(count) };
 
   open(socket: Socket): void {
+    socket.once('close', () => this.#release());
     writes ??= new DirectWrites(streamBinding());
     this.#socket = socket;
     this.#handle = writes.handleOf(socket);
@@ -55,14 +72,27 @@ class PlainConnection implements DirectWriter {
       this.#writeAtOnce(written) || write.apply(socket, written)) as Socket['write'];
   }
 
-  /** So many bytes are in `reads`. False: nothing more is to be read now. */
-  read(count: number): boolean {
+  /** So many bytes have come. False: nothing more is to be read now. */
+  #read(count: number): boolean {
     const socket = this.#socket;
     if (socket === undefined) return true;
     this.#parser ??= parserOf(socket);
-    const bytes = reads.subarray(0, count);
+    const own = this.#release();
+    const bytes = (own ?? reads).subarray(0, count);
     if (this.#parser !== undefined && socket.readableLength === 0 && takeWhole(this.#parser, bytes, false)) return true;
-    return socket.push(Buffer.from(bytes));
+    if (count < LONG_BYTES) return socket.push(Buffer.from(bytes));
+    if (ownBuffers < OWN_BUFFERS && !socket.destroyed) {
+      ownBuffers++;
+      this.#own = Buffer.allocUnsafeSlow(READ_BYTES);
+    }
+    return socket.push(own === undefined ? Buffer.from(bytes) : bytes);
+  }
+
+  #release(): Buffer | undefined {
+    const own = this.#own;
+    if (own !== undefined) ownBuffers--;
+    this.#own = undefined;
+    return own;
   }
 
   /** False, with nothing written, for all but text without a callback where nothing waits. */

@@ -134,7 +134,7 @@ function idOf(file: string, name: string): number {
 }
 
 /**
- * Has a server of node listen, as a listener says; With `isShared` other
+ * Has a server of node listen, as a listener says. With `isShared` other
  * processes have the same listeners: each binds the port beside the others where node can do that, else a primary has bound it, as it has
  * bound unix sockets. Rejects with an EdgeError.
  */

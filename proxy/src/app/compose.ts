@@ -1,6 +1,7 @@
 /** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
 import { type Backplane, type Containment, historyOf, type StatsSink, type Tracing } from '@holdfast/control-api';
 import { AgeLimit } from '../channels/age-limit.js';
+import { Expiries } from '../channels/expiries.js';
 import { ChannelRegistry } from '../channels/registry.js';
 import { AddressGate } from '../clients/connection-gate.js';
 import { type Config, processesFor } from '../config/config.js';
@@ -124,7 +125,8 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     faults,
   });
   const ages = AgeLimit.of(config, { clock, faults, random });
-  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions, ages);
+  const expiries = new Expiries({ clock, faults });
+  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions, ages, expiries);
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');

@@ -2,7 +2,9 @@
 import { kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { AgeLimit } from './age-limit.js';
+import { EndedIds } from './ended-ids.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
+import { USER_META, UserIndex } from './users.js';
 
 /** What follows this node's interest: the backplane, and what is kept per channel. */
 export interface Interest {
@@ -34,6 +36,8 @@ interface Channel {
 
 /** Channel → subscribers, of one node. */
 export class ChannelRegistry {
+  /** Of those that have entered. */
+  readonly users = new UserIndex();
   readonly #interest: Interest;
   readonly #clock: Clock;
   readonly #subscriptionLinger: number;
@@ -46,6 +50,7 @@ export class ChannelRegistry {
   readonly #sessions = new Map<string, Subscriber>();
   /** Those that are to end, and have not ended yet. */
   readonly #ending = new Map<string, Subscriber>();
+  readonly #ended = new EndedIds();
   /** Goes on where it has stopped: what comes meanwhile comes last. */
   #walk: Iterator<Subscriber> | undefined;
 
@@ -103,19 +108,36 @@ export class ChannelRegistry {
     }
   }
 
-  /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. */
-  enter(subscriber: Subscriber): void {
+  /** Notes a subscriber with its meta; it may be on no channel for a while, such as a session, until it leaves. */
+  enter(subscriber: Subscriber, meta?: ReadonlyMap<string, string>): void {
     this.#present.set(subscriber.id, subscriber);
     this.#ages?.enter(subscriber);
     if (subscriber.session !== undefined) this.#sessions.set(subscriber.session, subscriber);
+    if (meta !== undefined && meta.size > 0) this.users.set(subscriber, meta.get(USER_META));
   }
 
-  /** Ends what `enter` began; the channels are left by `remove`. */
-  leave(subscriber: Subscriber): void {
-    this.#present.delete(subscriber.id);
-    this.#ending.delete(subscriber.id);
+  /** The subscriber with this id has another user, or none; nothing where it has left. */
+  identify(id: string, user: string | undefined): void {
+    const subscriber = this.find(id);
+    if (subscriber !== undefined) this.users.set(subscriber, user);
+  }
+
+  /** Ends what `enter` began; the channels are left by `remove`. One that `comesBack`, with the same id, has not ended. */
+  leave(subscriber: Subscriber, comesBack = false): void {
+    const { id, session } = subscriber;
+    this.#present.delete(id);
+    this.#ending.delete(id);
     this.#ages?.leave(subscriber);
-    if (subscriber.session !== undefined) this.#sessions.delete(subscriber.session);
+    this.users.leave(subscriber);
+    if (session !== undefined) this.#sessions.delete(session);
+    if (comesBack) return;
+    this.#ended.add(id);
+    if (session !== undefined) this.#ended.add(session);
+  }
+
+  /** Whether one with this id or Connection-Id has left lately. */
+  hasEnded(id: string): boolean {
+    return this.#ended.has(id);
   }
 
   /** The subscriber with this id or Connection-Id, if it has entered. */
@@ -167,6 +189,11 @@ export class ChannelRegistry {
   *all(): Generator<Subscriber> {
     yield* this.#present.values();
     yield* this.#ending.values();
+  }
+
+  /** The channels with subscribers, and these: a live view that may change while it is walked. */
+  *occupied(): Generator<readonly [channel: string, subscribers: ReadonlySet<Subscriber>]> {
+    for (const [name, { subscribers }] of this.#channels) if (subscribers.size > 0) yield [name, subscribers];
   }
 
   /** How many channels the node is interested in. */

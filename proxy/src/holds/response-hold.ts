@@ -83,7 +83,7 @@ export class ResponseHold
     const unsure = replay === undefined ? [] : unverified(start.list.all, deps.sequencer);
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
-    registry.enter(this);
+    registry.enter(this, start.list.meta);
     const live = registry.add(this, start.list.channels);
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
@@ -391,7 +391,7 @@ export class ResponseHold
     const { clock, registry, events } = this.deps.subscriber;
     const { channels } = this.#start.list;
     clock.clear(this.#timer);
-    registry.leave(this);
+    registry.leave(this, reason === 'retried');
     registry.remove(this, channels);
     events.subscriberEnded('response', reason);
     if (reason !== 'origin-failed') notifyGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.deps);

@@ -1,7 +1,6 @@
 /**
- * A response that stays open and to which published items are appended (GRIP `hold: stream`): its place in the registry,
- * which items wait, and its end. `stream-opening` has its head and bodies, `stream-writer` writes items, `catch-up` finds what was
- * missed.
+ * A response that stays open and to which published items are appended (GRIP `hold: stream`): its place in the registry, which
+ * items wait, and its end. `stream-opening` has head and bodies, `stream-writer` writes, `catch-up` finds what was missed.
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse } from '@holdfast/grip';
@@ -16,6 +15,7 @@ import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
 import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
 import { channelList, ItemQueue, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
 import { StreamReplay } from './hold-replay.js';
+import { StreamChannels } from './stream-channels.js';
 import { headOf, headWaits, StreamBody, type StreamTerms, subscribeStream, termsOf } from './stream-opening.js';
 import { reportFailure, reportLate, warnOfFilters } from './stream-reports.js';
 import { type StreamReceiver, StreamWriter } from './stream-writer.js';
@@ -76,7 +76,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#terms = termsOf(instruct);
     this.#response.setHandler(this);
     events.subscriberOpened('stream');
-    registry.enter(this);
+    registry.enter(this, list.meta);
     this.#live = this.#subscribe();
     const replay = instruct.hold === undefined ? undefined : replayOf(deps, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...deps, replay });
@@ -94,6 +94,11 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   get waiting(): number {
     return this.#response.waiting;
+  }
+
+  /** Until a link's next answer, which has channels of its own. */
+  get subscriptions(): StreamChannels {
+    return new StreamChannels(this, this.#scope.route, this.#list, this.#replay, this.#deps.subscriber.registry);
   }
 
   get isDebug(): boolean {
@@ -247,8 +252,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
-    const { registry } = this.#deps.subscriber;
-    for (const channel of before.channels) if (!list.has(channel)) registry.remove(this, [channel]);
+    for (const name of before.channels) if (!list.has(name)) this.#deps.subscriber.registry.remove(this, [name]);
   }
 
   linkData(chunk: Buffer): boolean {

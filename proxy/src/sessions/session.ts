@@ -1,5 +1,5 @@
 /** An open session: a client's WebSocket and its origin, messages between them, and the end of both. */
-import type { ConnectionView } from '@holdfast/control-api';
+import type { CloseOrder, ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
@@ -238,8 +238,8 @@ export class Session
     });
   }
 
-  disconnect(): void {
-    this.end('kicked');
+  disconnect(close?: CloseOrder): void {
+    this.end('kicked', undefined, close);
   }
 
   fault(): void {
@@ -304,11 +304,11 @@ export class Session
   }
 
   /** Ends the session because the proxy wants it, with code and text of the reason. Details go to debug routes only. */
-  end(reason: CloseReason, detail?: string): void {
+  end(reason: CloseReason, detail?: string, close?: CloseOrder): void {
     const open = this.#state === 'open';
     if (!this.#leave(reason)) return;
     if (open) this.#origin.abort();
-    const { code, text } = closeOf(reason, this.isDebug, detail);
+    const { code, text } = closeOf(reason, this.isDebug, detail, close);
     if (code === undefined) this.client.abort();
     else {
       this.close(code, text);

@@ -7,9 +7,11 @@ import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
 function fixture() {
-  const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, new ManualClock(), 0);
+  const clock = new ManualClock();
+  const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, clock, 0);
   const positions = new ChannelPositions();
-  return { registry, positions, inspection: new Inspection(registry, positions) };
+  const inspection = new Inspection(registry, positions, { clock, connectionSubscriptionMax: 20 });
+  return { registry, positions, inspection };
 }
 
 t.test('subscribers of a channel are counted by kind, with the position of the last item', async (t) => {

@@ -97,6 +97,30 @@ export const controlErrors = {
     text: 'No such connection.',
     meaning: 'No node that answered has a connection with this id.',
   },
+  ERR_CONTROL_USER: {
+    side: 'client',
+    status: 404,
+    text: 'No connection of this user.',
+    meaning: 'No node that answered has a connection of this user, or remembers one.',
+  },
+  ERR_CONTROL_GONE: {
+    side: 'client',
+    status: 410,
+    text: 'The connection has ended.',
+    meaning:
+      'What was sent to a connection, or to a user, comes too late: it has ended a while ago, or the last one of the user has.',
+  },
+  ERR_CONTROL_SUBSCRIBE: {
+    side: 'client',
+    status: 409,
+    meaning: 'A connection cannot be put on channels, for it is a long poll, or would have too many.',
+  },
+  ERR_CONTROL_ARGUMENT: {
+    side: 'client',
+    status: 400,
+    meaning:
+      'A parameter of the query, or a member of the body, is unknown or has a value that cannot be used. The text says which.',
+  },
   ERR_CONTROL_STOPPING: {
     side: 'client',
     status: 503,

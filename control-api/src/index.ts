@@ -49,6 +49,13 @@ export {
   type Question,
   StandaloneNode,
 } from './cluster/cluster.js';
+export type {
+  CloseOrder,
+  ConnectionFilter,
+  ConnectionQuestion,
+  PageOrder,
+  Recipient,
+} from './cluster/connection-questions.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
 export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
@@ -109,13 +116,20 @@ export { ChannelTaps } from './views/channel-taps.js';
 export {
   type ChannelView,
   ClusterViews,
-  type ConnectionView,
   mergeAnswers,
   readChannelView,
-  readConnectionView,
-  type SubscriberCounts,
   sumChannelViews,
 } from './views/cluster-views.js';
+export {
+  type ChannelRow,
+  type ConnectionView,
+  type KindCounts,
+  type Known,
+  type OrderResult,
+  readConnectionView,
+  type SubscribeResult,
+} from './views/connection-answers.js';
+export { byCodeUnits, type Page } from './views/pages.js';
 export type { Connections } from './zmq/command.js';
 export { type CurveKeyPair, isCurveKey, makeCurveKeyPair, publicCurveKey } from './zmq/curve.js';
 export { parseSpec as checkZeroMqSpec, pushPacket } from './zmq/library.js';

@@ -5,11 +5,10 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { channelNameFault, parseItems } from '@holdfast/grip';
+import { connectionRoutes } from './connection-routes.js';
 import {
   type Answer,
   answerTo,
-  bodyTooLarge,
-  codingMalformed,
   drainFinal,
   forbidden,
   lengthRequired,
@@ -17,12 +16,11 @@ import {
   published,
   root,
   shown,
-  unknownCoding,
   updated,
 } from './http/answer.js';
-import { codingOf, decodeBody } from './http/body.js';
 import type { Format } from './http/negotiate.js';
-import type { Principal, Route, RouteCall, Scope } from './http/router.js';
+import { checkCoding, plainBody } from './http/plain-body.js';
+import type { Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';
 import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
@@ -95,7 +93,7 @@ export interface ControlRoutesOptions {
   readonly publisher: Publisher;
   /** Request body, in bytes, without chunk framing; of a compressed one both as it is sent and as it comes out. Over: 413. */
   readonly pushInHttpMaxBodySize: number;
-  /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
+  /** What is behind /nodes, /channels/, /connections/ and /users/; left out, these paths are not there. */
   readonly views?: ControlViews | undefined;
   /** Of this node; left out, its path is not there. */
   readonly drain?: NodeDrainPort | undefined;
@@ -123,6 +121,9 @@ export function controlRoutes({
     { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish, whole: publish },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
+    ...(views === undefined
+      ? []
+      : connectionRoutes({ cluster: views.cluster, channelNameMax, bodyMax: pushInHttpMaxBodySize })),
     ...(drain === undefined ? [] : drainRoutes(drain)),
   ];
 }
@@ -189,33 +190,13 @@ function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): Co
         return taps.serve(name, response, caller);
       }),
     ),
-    view('GET', '/connections/{id+}', 'view', ({ params: { id = '' }, principal }) =>
-      viewOf(cluster, id, 'view', principal),
-    ),
-    view('DELETE', '/connections/{id+}', 'disconnect', async ({ params: { id = '' }, principal }) => {
-      // A connection may be on channels that its key does not cover: they are known only once it was looked at.
-      const isFree = principal === undefined || principal.isUnlimited('disconnect');
-      const seen = isFree ? undefined : await viewOf(cluster, id, 'disconnect', principal);
-      return seen === undefined || seen.status === 200 ? cluster.answer({ about: 'disconnect', id }) : seen;
-    }),
   ];
-}
-
-/** A connection, to a caller that may do this on all the channels that it is on. One that is on none is of no caller with limits. */
-async function viewOf(cluster: ClusterViews, id: string, scope: Scope, principal?: Principal): Promise<Answer> {
-  const answer = await cluster.answer({ about: 'connection', id });
-  if (principal === undefined || answer.status !== 200 || principal.isUnlimited(scope)) return answer;
-  const { channels } = answer.view as { readonly channels?: unknown };
-  const isCovered = (channel: unknown) =>
-    typeof channel === 'string' && principal.refuseChannel(scope, channel) === undefined;
-  return Array.isArray(channels) && channels.length > 0 && channels.every(isCovered) ? answer : forbidden;
 }
 
 /** Without any framing the body is lost (HTTP/1.0 clients that end it by closing), and an empty one is no publish. */
 function checkPublish(headers: IncomingHttpHeaders): Answer | undefined {
   const isFramed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  if (!isFramed) return lengthRequired;
-  return codingOf(headers) === 'unknown' ? unknownCoding : undefined;
+  return isFramed ? checkCoding(headers) : lengthRequired;
 }
 
 /** The trace that a publisher says it is in. Of fields that came twice node makes one, with a comma between. */
@@ -230,10 +211,8 @@ async function answerPublish(
   { body, headers, principal }: WholeCall,
   pushInHttpMaxBodySize: number,
 ): Promise<Answer> {
-  const coding = codingOf(headers);
-  const plain = coding === undefined ? body : decodeBody(body, coding, pushInHttpMaxBodySize);
-  if (plain === 'too-large') return bodyTooLarge(pushInHttpMaxBodySize);
-  if (plain === 'malformed') return codingMalformed(coding as string);
+  const plain = plainBody({ body, headers }, pushInHttpMaxBodySize);
+  if (!Buffer.isBuffer(plain)) return plain;
   try {
     const items = parseItems(plain);
     const refused = principal?.refuseItems(items);

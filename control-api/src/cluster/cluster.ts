@@ -1,5 +1,6 @@
 /** The port through which the nodes of one system know and query each other, and a cluster of one node. */
 import { type Clock, within } from '../runtime/clock.js';
+import type { CloseOrder, ConnectionQuestion } from './connection-questions.js';
 
 /** What a node reports of itself at each heartbeat. */
 export interface NodeState {
@@ -38,8 +39,9 @@ export type Question =
   | { readonly about: 'channel'; readonly name: string }
   /** One connection: a `ConnectionView`, or null from nodes that do not have it. */
   | { readonly about: 'connection'; readonly id: string }
-  /** Ends one connection: true from the node that had it, false from the others. */
-  | { readonly about: 'disconnect'; readonly id: string };
+  /** Ends one connection, a session with this Close: true from the node that had it, false from the others. */
+  | { readonly about: 'disconnect'; readonly id: string; readonly close?: CloseOrder }
+  | ConnectionQuestion;
 
 /** What one node answered. */
 export interface NodeAnswer {

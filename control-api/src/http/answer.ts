@@ -157,6 +157,25 @@ export function connectionUnknown(silent: readonly string[]): Answer {
   return { ...unknown, view: { message: unknown.message, code: unknown.code, silent } };
 }
 
+/** No node that answered has a connection of the user, or remembers one. */
+export function userUnknown(silent: readonly string[]): Answer {
+  const unknown = refusal('ERR_CONTROL_USER');
+  return { ...unknown, view: { message: unknown.message, code: unknown.code, silent } };
+}
+
+/** The connection, or the last one of the user, has ended; `silent` are nodes that did not answer. */
+export function connectionEnded(silent: readonly string[]): Answer {
+  const ended = refusal('ERR_CONTROL_GONE');
+  return { ...ended, view: { message: ended.message, code: ended.code, silent } };
+}
+
+/** The connection cannot be subscribed as it was to be; `why` is a part of the text. */
+export const subscribeRefused = (why: string): Answer =>
+  refusal('ERR_CONTROL_SUBSCRIBE', `The connection cannot be subscribed: ${why}.`);
+
+/** A parameter of the query, or a member of the body, is none that could be used; `why` is a part of the text. */
+export const argumentRefused = (why: string): Answer => refusal('ERR_CONTROL_ARGUMENT', `Bad request: ${why}.`);
+
 /** The node is about to end: its drain cannot be taken back. */
 export function drainFinal(state: object): Answer {
   const final = refusal('ERR_CONTROL_DRAIN');

@@ -3,7 +3,7 @@ import { isLongName } from '@holdfast/grip';
 import { type Answer, methodNotAllowed, nameMalformed, nameTooLong } from './answer.js';
 
 /** The permission that the caller of a route needs; `none` is open to everybody who reaches the listener. */
-export type Scope = 'publish' | 'recover' | 'view' | 'tap' | 'disconnect' | 'metrics' | 'none';
+export type Scope = 'publish' | 'recover' | 'view' | 'tap' | 'disconnect' | 'subscribe' | 'metrics' | 'none';
 
 /** Who sent a request, where a listener asks for that. */
 export interface Principal {
@@ -25,11 +25,14 @@ export interface Principal {
 
 /** What every handler gets of a request. */
 export interface RouteCall {
-  /** What stands in the places of the path, decoded. */
+  /** What stands in the places of the path, decoded; and the query as it came, under {@link QUERY}, of a row that takes one. */
   readonly params: Readonly<Record<string, string>>;
   /** Undefined where the listener does not ask who calls. */
   readonly principal: Principal | undefined;
 }
+
+/** The name of the query among the places of a path. */
+export const QUERY = '?';
 
 /** One row. */
 export interface Route<Handler> {
@@ -37,7 +40,7 @@ export interface Route<Handler> {
   readonly method: string;
   /**
    * Literal text with places: `{name}` is one percent-encoded segment, which may be empty, `{name+}` one that may not. With `/?`
-   * at its end a slash more makes no other path. A query string does, unless the listener takes it off.
+   * at its end a slash more makes no other path. A query string does, unless `{?}` stands at the very end, or the listener takes it off.
    */
   readonly path: string;
   /** The permission that a caller needs. */
@@ -103,7 +106,8 @@ export class Router<Row extends Route<unknown>> {
 
 function compile<Row>(path: string): Path<Row> {
   const names: string[] = [];
-  const open = path.endsWith('/?') ? path.slice(0, -2) : path;
+  const bare = path.endsWith('{?}') ? path.slice(0, -3) : path;
+  const open = bare.endsWith('/?') ? bare.slice(0, -2) : bare;
   const pattern = open
     .split(/(\{\w+\+?\})/)
     .map((part) => {
@@ -113,13 +117,19 @@ function compile<Row>(path: string): Path<Row> {
       return some === '+' ? '([^/?]+)' : '([^/?]*)';
     })
     .join('');
-  return { pattern: new RegExp(`^${pattern}${open === path ? '' : '/?'}$`), names, rows: [] };
+  if (bare !== path) names.push(QUERY);
+  const end = `${open === bare ? '' : '/?'}${bare === path ? '' : '(?:\\?(.*))?'}`;
+  return { pattern: new RegExp(`^${pattern}${end}$`), names, rows: [] };
 }
 
 /** The decoded names, or the refusal of one that is no percent-encoded UTF-8, or longer than any name. */
 function paramsOf(names: readonly string[], values: readonly string[]): Readonly<Record<string, string>> | Answer {
   const params: Record<string, string> = {};
   for (const [i, name] of names.entries()) {
+    if (name === QUERY) {
+      params[QUERY] = values[i + 1] ?? '';
+      continue;
+    }
     try {
       const value = decodeURIComponent(values[i + 1] ?? '');
       if (isLongName(value)) return nameTooLong;

@@ -17,6 +17,8 @@ const router = new Router([
   row('GET', '/connections/{id+}', 'connection'),
   row('DELETE', '/connections/{id+}', 'disconnect'),
   row('GET', '/a.b', 'literal'),
+  row('GET', '/list/?{?}', 'list'),
+  row('DELETE', '/users/{user+}{?}', 'users'),
 ]);
 
 /** The handler's name and the names in the path, or the status of the refusal. */
@@ -68,4 +70,14 @@ t.test('it knows which methods any of its rows takes', async (t) => {
     [true, true, false, false],
   );
   t.ok(router.takes('PUT'), 'a row for any method counts');
+});
+
+t.test('a query is a part of the path, but where the row takes one: that has it as it came', async (t) => {
+  t.strictSame(found('GET', '/list'), ['list', { '?': '' }]);
+  t.strictSame(found('GET', '/list/'), ['list', { '?': '' }]);
+  t.strictSame(found('GET', '/list?'), ['list', { '?': '' }]);
+  t.strictSame(found('GET', '/list?a=%zz&b=/?#'), ['list', { '?': 'a=%zz&b=/?#' }]);
+  t.strictSame(found('DELETE', '/users/a%3Fb?code=1'), ['users', { user: 'a?b', '?': 'code=1' }]);
+  t.equal(found('DELETE', '/users/?code=1'), undefined);
+  t.equal(found('GET', '/listing?a'), undefined);
 });

@@ -225,7 +225,7 @@ t.test('other methods are 405, with those that the path takes', async (t) => {
     ['POST', '/nodes', 'GET'],
     ['DELETE', '/channels/a', 'GET'],
     ['POST', '/channels/a/items', 'GET'],
-    ['PUT', '/connections/a', 'GET, DELETE'],
+    ['PUT', '/connections/a', 'GET, DELETE, POST'],
   ] as const) {
     const body = { message: `Method not allowed: ${method}.`, code: 'ERR_CONTROL_METHOD' };
     t.strictSame(await json(method, path), { status: 405, allow, body });
@@ -235,19 +235,11 @@ t.test('other methods are 405, with those that the path takes', async (t) => {
 
 t.test('paths beside them are not found, and without views neither are these', async (t) => {
   const { ask } = await views(t, { a: () => counts(0, 0, 0) });
-  for (const path of [
-    '/node',
-    '/nodes/a',
-    '/channels',
-    '/channels/a/b',
-    '/channels/a?b',
-    '/connections/',
-    '/nodes?x',
-  ]) {
+  for (const path of ['/node', '/nodes/a', '/channels/a/b', '/channels/a?b', '/connections/', '/nodes?x']) {
     t.match(await ask('GET', path), { status: 404, body: 'Not Found\n' });
   }
   const without = await startControl(t);
-  for (const path of ['/nodes', '/channels/a', '/connections/a', '/channels/a/items']) {
+  for (const path of ['/nodes', '/channels/a', '/connections/a', '/channels/a/items', '/users/a']) {
     t.match(await without.ask('GET', path), { status: 404, body: 'Not Found\n' });
   }
 });

@@ -126,7 +126,11 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   });
   const ages = AgeLimit.of(config, { clock, faults, random });
   const expiries = new Expiries({ clock, faults });
-  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions, ages, expiries);
+  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, {
+    subscriptions: telemetry.subscriptions,
+    ages,
+    expiries,
+  });
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');

@@ -1,5 +1,5 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
-import type { ChannelView, Connections, ConnectionView, Question } from '@holdfast/control-api';
+import type { ChannelView, Connections, Question } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
@@ -9,6 +9,8 @@ import { guardedClock, realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
 import { type Assembly, assemble, type DataPlaneDeps, listenersOf } from './compose.js';
 import { HoldDrain } from './drain/hold-drain.js';
+import { Orders, type OrdersDeps } from './questions/orders.js';
+import { Pages, viewOfConnection } from './questions/pages.js';
 
 /** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
 const FIRST_LOOK_MS = 20;
@@ -41,8 +43,12 @@ export class DataPlane {
     this.#readsRoutes = config.routesfile !== undefined;
     this.#parts = assemble(config, log, deps);
     const { faults, random = Math.random } = deps;
-    this.#drain = new HoldDrain({ registry: this.#parts.registry, clock: guardedClock(faults), faults, random });
-    this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
+    const { registry, delivery } = this.#parts;
+    const clock = guardedClock(faults);
+    this.#drain = new HoldDrain({ registry, clock, faults, random });
+    const { connectionSubscriptionMax } = config;
+    const orders = { clock: deps.clock ?? clock, connectionSubscriptionMax, faults };
+    this.#inspection = new Inspection(registry, delivery.positions, orders);
   }
 
   /**
@@ -139,14 +145,22 @@ export class DataPlane {
 export class Inspection {
   readonly #registry: ChannelRegistry;
   readonly #positions: Pick<ChannelPositions, 'latest'>;
+  readonly #pages: Pages;
+  readonly #orders: Orders;
 
-  constructor(registry: ChannelRegistry, positions: Pick<ChannelPositions, 'latest'>) {
+  constructor(
+    registry: ChannelRegistry,
+    positions: Pick<ChannelPositions, 'latest'>,
+    orders: Omit<OrdersDeps, 'registry'>,
+  ) {
     this.#registry = registry;
     this.#positions = positions;
+    this.#pages = new Pages(registry);
+    this.#orders = new Orders({ registry, ...orders });
   }
 
   /**
-   * The answer of this process alone, as JSON has it. Connections are found by the id of their request and by their
+   * The answer of this process alone, as JSON has it, or its promise. Connections are found by the id of their request and by their
    * Connection-Id. A request that is being asked of its origin again is no hold meanwhile, and not found.
    * @throws Error for a question that this version does not know
    */
@@ -154,23 +168,28 @@ export class Inspection {
     switch (question.about) {
       case 'channel':
         return this.#channel(question.name);
-      case 'connection':
-        return this.#connection(question.id);
+      case 'connection': {
+        const subscriber = this.#registry.find(question.id);
+        return subscriber === undefined ? null : viewOfConnection(this.#registry, subscriber);
+      }
       case 'disconnect': {
         const subscriber = this.#registry.find(question.id);
-        subscriber?.disconnect();
+        subscriber?.disconnect(question.close);
         return subscriber !== undefined;
       }
+      case 'connections':
+        return this.#pages.connections(question);
+      case 'channels':
+        return this.#pages.channels(question);
+      case 'disconnect-user':
+        return this.#orders.disconnectUser(question.user, question.except, question.close);
+      case 'deliver':
+        return this.#orders.deliver(question.to, question.item);
+      case 'subscribe':
+        return this.#orders.subscribe(question.id, question.channels, question.isOn);
       default:
         throw new Error(`a question that is not known: ${JSON.stringify(question satisfies never)}`);
     }
-  }
-
-  #connection(id: string): ConnectionView | null {
-    const subscriber = this.#registry.find(id);
-    if (subscriber === undefined) return null;
-    const expires = this.#registry.expiryOf(subscriber);
-    return { ...subscriber.view(), ...(expires !== undefined && { expires }) };
   }
 
   #channel(name: string): ChannelView {

@@ -2,8 +2,10 @@
 import { type Expires, kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { AgeLimit } from './age-limit.js';
+import { EndedIds } from './ended-ids.js';
 import type { Expiries, Expiring } from './expiries.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
+import { USER_META, UserIndex } from './users.js';
 
 /** What follows this node's interest: the backplane, and what is kept per channel. */
 export interface Interest {
@@ -22,6 +24,15 @@ export interface SubscriptionWatch {
   closed(channel: string): void;
 }
 
+/** Those that follow what the registry knows; each can be left out. */
+export interface RegistryFollowers {
+  readonly subscriptions?: SubscriptionWatch | undefined;
+  /** Ends subscribers that become too old. */
+  readonly ages?: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
+  /** Ends subscribers when their origins have said; without it they stay. */
+  readonly expiries?: Expiries | undefined;
+}
+
 const NOBODY: ReadonlySet<Subscriber> = new Set();
 
 interface Channel {
@@ -35,12 +46,12 @@ interface Channel {
 
 /** Channel → subscribers, of one node. */
 export class ChannelRegistry {
+  /** Of those that have entered. */
+  readonly users = new UserIndex();
   readonly #interest: Interest;
   readonly #clock: Clock;
   readonly #subscriptionLinger: number;
-  readonly #watch: SubscriptionWatch | undefined;
-  readonly #ages: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
-  readonly #expiries: Expiries | undefined;
+  readonly #followers: RegistryFollowers;
   readonly #channels = new Map<string, Channel>();
   /** Every subscriber by its id; most are on a channel, but need not be. */
   readonly #present = new Map<string, Subscriber>();
@@ -48,28 +59,19 @@ export class ChannelRegistry {
   readonly #sessions = new Map<string, Subscriber>();
   /** Those that are to end, and have not ended yet. */
   readonly #ending = new Map<string, Subscriber>();
+  readonly #ended = new EndedIds();
   /** Goes on where it has stopped: what comes meanwhile comes last. */
   #walk: Iterator<Subscriber> | undefined;
 
   /**
    * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
-   * after a stream or session it is not. `ages` ends those that become too old, and `expiries` those whose origins have said when; left
-   * out, none end.
+   * after a stream or session it is not.
    */
-  constructor(
-    interest: Interest,
-    clock: Clock,
-    subscriptionLinger: number,
-    watch?: SubscriptionWatch,
-    ages?: Pick<AgeLimit, 'enter' | 'leave'>,
-    expiries?: Expiries,
-  ) {
+  constructor(interest: Interest, clock: Clock, subscriptionLinger: number, followers: RegistryFollowers = {}) {
     this.#interest = interest;
     this.#clock = clock;
     this.#subscriptionLinger = subscriptionLinger;
-    this.#watch = watch;
-    this.#ages = ages;
-    this.#expiries = expiries;
+    this.#followers = followers;
   }
 
   /**
@@ -84,7 +86,7 @@ export class ChannelRegistry {
       if (channel.refused) this.#declare(name, channel);
       const { size } = channel.subscribers;
       channel.subscribers.add(subscriber);
-      if (channel.subscribers.size > size) this.#watch?.joined(name, subscriber.kind);
+      if (channel.subscribers.size > size) this.#followers.subscriptions?.joined(name, subscriber.kind);
       this.#clock.clear(channel.linger);
       channel.linger = undefined;
       if (channel.pending !== undefined) {
@@ -101,38 +103,58 @@ export class ChannelRegistry {
       const channel = this.#channels.get(name);
       if (!channel?.subscribers.delete(subscriber)) continue;
       const lingers = channel.subscribers.size === 0 && kindRows[subscriber.kind].polls && this.#subscriptionLinger > 0;
-      this.#watch?.left(name, subscriber.kind, lingers);
+      this.#followers.subscriptions?.left(name, subscriber.kind, lingers);
       if (channel.subscribers.size > 0) continue;
       if (!lingers) this.#close(name);
       else channel.linger = this.#clock.after(this.#subscriptionLinger, () => this.#close(name));
     }
   }
 
-  /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. `expires` is as of `setExpiry`. */
-  enter(subscriber: Subscriber, expires?: Expires): void {
+  /**
+   * Notes a subscriber with its meta; it may be on no channel for a while, such as a session, until it leaves. `expires` is as of
+   * `setExpiry`.
+   */
+  enter(subscriber: Subscriber, meta?: ReadonlyMap<string, string>, expires?: Expires): void {
     this.#present.set(subscriber.id, subscriber);
-    this.#ages?.enter(subscriber);
+    this.#followers.ages?.enter(subscriber);
     if (expires !== undefined) this.setExpiry(subscriber, expires);
     if (subscriber.session !== undefined) this.#sessions.set(subscriber.session, subscriber);
+    if (meta !== undefined && meta.size > 0) this.users.set(subscriber, meta.get(USER_META));
   }
 
-  /** Ends what `enter` began; the channels are left by `remove`. */
-  leave(subscriber: Subscriber): void {
-    this.#present.delete(subscriber.id);
-    this.#ending.delete(subscriber.id);
-    this.#ages?.leave(subscriber);
-    this.#expiries?.delete(subscriber);
-    if (subscriber.session !== undefined) this.#sessions.delete(subscriber.session);
+  /** The subscriber with this id has another user, or none; nothing where it has left. */
+  identify(id: string, user: string | undefined): void {
+    const subscriber = this.find(id);
+    if (subscriber !== undefined) this.users.set(subscriber, user);
+  }
+
+  /** Ends what `enter` began; the channels are left by `remove`. One that `comesBack`, with the same id, has not ended. */
+  leave(subscriber: Subscriber, comesBack = false): void {
+    const { id, session } = subscriber;
+    this.#present.delete(id);
+    this.#ending.delete(id);
+    this.#followers.ages?.leave(subscriber);
+    this.#followers.expiries?.delete(subscriber);
+    this.users.leave(subscriber);
+    if (session !== undefined) this.#sessions.delete(session);
+    if (comesBack) return;
+    this.#ended.add(id);
+    if (session !== undefined) this.#ended.add(session);
+  }
+
+  /** Whether one with this id or Connection-Id has left lately. */
+  hasEnded(id: string): boolean {
+    return this.#ended.has(id);
   }
 
   /** Has a subscriber that has entered expire then, or without a time no more: what was said before has no effect. */
   setExpiry(subscriber: Expiring, expires: Expires | undefined): void {
-    this.#expiries?.set(subscriber, expires);
+    this.#followers.expiries?.set(subscriber, expires);
   }
 
   /** When it expires, in ISO 8601; undefined when it does not. */
   expiryOf(subscriber: Expiring): string | undefined {
-    return this.#expiries?.of(subscriber);
+    return this.#followers.expiries?.of(subscriber);
   }
 
   /** The subscriber with this id or Connection-Id, if it has entered. */
@@ -186,6 +208,11 @@ export class ChannelRegistry {
     yield* this.#ending.values();
   }
 
+  /** The channels with subscribers, and these: a live view that may change while it is walked. */
+  *occupied(): Generator<readonly [channel: string, subscribers: ReadonlySet<Subscriber>]> {
+    for (const [name, { subscribers }] of this.#channels) if (subscribers.size > 0) yield [name, subscribers];
+  }
+
   /** How many channels the node is interested in. */
   get size(): number {
     return this.#channels.size;
@@ -218,7 +245,7 @@ export class ChannelRegistry {
 
   #close(name: string): void {
     this.#channels.delete(name);
-    this.#watch?.closed(name);
+    this.#followers.subscriptions?.closed(name);
     this.#interest.unsubscribe(name);
   }
 }

@@ -1,5 +1,6 @@
 /** The subscriptions of one connection: its channels, the last id that it has of each, and their filters. */
 import { type FilterContext, type FilterPlan, type Item, noFilters, planFilters } from '@holdfast/grip';
+import { DIRECT_CHANNEL, directSubscription } from './direct-items.js';
 
 /** A channel as the origin names it. */
 export interface ChannelWish {
@@ -55,8 +56,10 @@ export class SubscriptionList {
     return true;
   }
 
+  /** Of {@link DIRECT_CHANNEL} too: items for this connection alone come as those of its channels do. */
   find(channel: string): Subscription | undefined {
-    return this.#first?.channel === channel ? this.#first : this.#others?.get(channel);
+    if (this.#first?.channel === channel) return this.#first;
+    return this.#others?.get(channel) ?? (channel === DIRECT_CHANNEL ? directSubscription : undefined);
   }
 
   has(channel: string): boolean {

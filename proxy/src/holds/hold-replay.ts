@@ -161,7 +161,7 @@ export class StreamReplay {
   }
 
   /** The stream has these channels from now on, all of them registered. */
-  follow(list: SubscriptionList, before?: SubscriptionList): void {
+  follow(list: SubscriptionList, before?: Pick<SubscriptionList, 'channels'>): void {
     const cursor = this.#cursor;
     if (cursor === undefined) return;
     for (const channel of before?.channels ?? []) if (!list.has(channel)) cursor.delete(channel);

@@ -211,7 +211,7 @@ export function endOf(
 ): SubscriberEnd {
   const { clock, registry, events } = deps.subscriber;
   const { kind } = hold;
-  registry.leave(hold);
+  registry.leave(hold, reason === 'retried');
   registry.remove(hold, channels);
   events.subscriberEnded(kind, reason);
   if (gone !== undefined && reason !== 'shutdown') reportGone(gone, scope, deps.links.client);

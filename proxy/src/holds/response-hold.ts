@@ -74,7 +74,7 @@ export class ResponseHold
     const unsure = replay === undefined ? [] : unverified(start.list.all, deps.sequencer);
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
-    registry.enter(this, start.instruct.hold?.expires);
+    registry.enter(this, start.list.meta, start.instruct.hold?.expires);
     const live = registry.add(this, start.list.channels);
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');

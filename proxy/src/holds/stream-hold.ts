@@ -15,6 +15,7 @@ import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
 import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
 import { channelList, endOf, type ItemQueue, isOvertaken, queued, replayOf, viewOf } from './hold.js';
 import { StreamReplay } from './hold-replay.js';
+import { StreamChannels } from './stream-channels.js';
 import type { StreamTerms } from './stream-opening.js';
 import { headOf, headWaits, relistStream, StreamBody, subscribeStream, termsOf } from './stream-opening.js';
 import { reportFailure, reportLate, warnOfFilters } from './stream-reports.js';
@@ -76,7 +77,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#terms = termsOf(instruct);
     this.#response.setHandler(this);
     events.subscriberOpened('stream');
-    registry.enter(this, instruct.hold?.expires);
+    registry.enter(this, list.meta, instruct.hold?.expires);
     this.#live = this.#subscribe();
     const replay = instruct.hold === undefined ? undefined : replayOf(deps, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...deps, replay });
@@ -94,6 +95,11 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   get waiting(): number {
     return this.#response.waiting;
+  }
+
+  /** Until a link's next answer, which has channels of its own. */
+  get subscriptions(): StreamChannels {
+    return new StreamChannels(this, this.#scope.route, this.#list, this.#replay, this.#deps.subscriber.registry);
   }
 
   get isDebug(): boolean {

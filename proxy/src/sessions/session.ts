@@ -1,5 +1,5 @@
 /** An open session: a client's WebSocket and its origin, messages between them, and the end of both. */
-import type { ConnectionView } from '@holdfast/control-api';
+import type { CloseOrder, ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
@@ -235,8 +235,8 @@ export class Session
     this.#closeInOrder('expired');
   }
 
-  disconnect(): void {
-    this.end('kicked');
+  disconnect(close?: CloseOrder): void {
+    this.end('kicked', undefined, close);
   }
 
   fault(): void {
@@ -296,11 +296,11 @@ export class Session
   }
 
   /** Ends the session because the proxy wants it, with code and text of the reason. Details go to debug routes only. */
-  end(reason: CloseReason, detail?: string): void {
+  end(reason: CloseReason, detail?: string, close?: CloseOrder): void {
     const open = this.#state === 'open';
     if (!this.#leave(reason)) return;
     if (open) this.#origin.abort();
-    closeOrCut(this, closeOf(reason, this.isDebug, detail), this.#deps.subscriber.clock);
+    closeOrCut(this, closeOf(reason, this.isDebug, detail, close), this.#deps.subscriber.clock);
   }
 
   /** Whether it has left its channels. */

@@ -4,9 +4,10 @@ import type { Containment, Faulty, Log } from '@holdfast/control-api';
 import { MAX_FILTERS } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { ChannelRegistry } from '../channels/registry.js';
-import type { Subscriber } from '../channels/subscriber.js';
+import type { ChangeableChannels, Subscriber } from '../channels/subscriber.js';
 import { waitForLive } from '../channels/subscriber-deps.js';
 import { SubscriptionList } from '../channels/subscription-list.js';
+import { USER_META } from '../channels/users.js';
 import { channelOf } from '../routes/channel-name.js';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
@@ -39,9 +40,18 @@ export interface Subscribed {
   readonly live: Promise<void> | undefined;
 }
 
-/** The implicit channels of the session's target, and those that the origin subscribed it to. */
-export class Subscriptions extends SubscriptionList {
-  readonly #subscriber: Subscriber;
+/** The session, as what has to know of its channels. */
+export interface SubscribedSession extends Subscriber {
+  /** Left out where nothing is replayed. */
+  readonly writer?: {
+    subscribed(channel: string, live: Promise<void> | undefined): void;
+    unsubscribed(channel: string): void;
+  };
+}
+
+/** The implicit channels of the session's target, and those that the origin, or an operator, subscribed it to. */
+export class Subscriptions extends SubscriptionList implements ChangeableChannels {
+  readonly #subscriber: SubscribedSession;
   readonly #registry: ChannelRegistry;
   readonly #route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>;
   readonly #implicit: readonly string[];
@@ -54,7 +64,7 @@ export class Subscriptions extends SubscriptionList {
 
   /** `route` says what channels are called that the origin names; `implicit` are full names and do not count for `max`. */
   constructor(
-    subscriber: Subscriber,
+    subscriber: SubscribedSession,
     registry: ChannelRegistry,
     route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>,
     implicit: readonly string[],
@@ -94,14 +104,49 @@ export class Subscriptions extends SubscriptionList {
   /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
   remove(name: string): string | undefined {
     const channel = channelOf(this.#route, name);
-    if (channel === undefined || !this.#isOwn(channel)) return undefined;
+    return channel === undefined || !this.#leave(channel) ? undefined : channel;
+  }
+
+  /** An operator's: a channel is called here as the origin would call it, if it could name it. Filters of the origin stay. */
+  join(channels: readonly string[]): Promise<void> | undefined {
+    const { prefix } = this.#route;
+    const added: string[] = [];
+    for (const channel of channels) {
+      if (this.#isOwn(channel)) continue;
+      if (this.has(channel)) {
+        this.#both ??= new Set();
+        this.#both.add(channel);
+      } else {
+        const name = channel.startsWith(prefix) ? channel.slice(prefix.length) : channel;
+        this.set(channel, { name, filters: [] });
+        added.push(channel);
+      }
+    }
+    const live = this.#registry.add(this.#subscriber, added);
+    for (const channel of added) this.#subscriber.writer?.subscribed(channel, live);
+    return live;
+  }
+
+  /** An operator's: implicit channels stay. */
+  quit(channels: readonly string[]): void {
+    for (const channel of channels) if (this.#leave(channel)) this.#subscriber.writer?.unsubscribed(channel);
+  }
+
+  /** Ends a subscription that is not implicit; whether the session has left the channel by that. */
+  #leave(channel: string): boolean {
+    if (!this.#isOwn(channel)) return false;
     if (this.#both?.delete(channel)) {
       this.set(channel, { name: channel, filters: [] });
-      return undefined;
+      return false;
     }
     this.delete(channel);
     this.#registry.remove(this.#subscriber, [channel]);
-    return channel;
+    return true;
+  }
+
+  /** The origin says who the user of the session is. */
+  setUser(user: string | undefined): void {
+    this.#registry.identify(this.#subscriber.id, user);
   }
 
   /** Sets a value of the session's meta, or without one removes it. False, with nothing changed, beyond {@link SESSION_META_MAX}. */
@@ -112,6 +157,7 @@ export class Subscriptions extends SubscriptionList {
     if (value === undefined) meta.delete(name);
     else meta.set(name, value);
     this.#metaBytes = bytes;
+    if (name === USER_META) this.setUser(value);
     return true;
   }
 

@@ -11,9 +11,10 @@ function fixture() {
   const clock = new ManualClock();
   const expiries = new Expiries({ clock, faults: uncontained });
   const interest = { subscribe: () => undefined, unsubscribe() {} };
-  const registry = new ChannelRegistry(interest, clock, 0, undefined, undefined, expiries);
+  const registry = new ChannelRegistry(interest, clock, 0, { expiries });
   const positions = new ChannelPositions();
-  return { registry, positions, inspection: new Inspection(registry, positions) };
+  const inspection = new Inspection(registry, positions, { clock, connectionSubscriptionMax: 20 });
+  return { registry, positions, inspection };
 }
 
 t.test('subscribers of a channel are counted by kind, with the position of the last item', async (t) => {

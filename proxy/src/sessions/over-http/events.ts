@@ -8,8 +8,10 @@ import {
   parseWsEvents,
   type RawHeaders,
   type ResponseHead,
+  textFromWire,
   type WsEvent,
 } from '@holdfast/grip';
+import { USER_META } from '../../channels/users.js';
 import { OriginError } from '../../errors.js';
 import { isOfOneBody } from '../../http/fields.js';
 import type { MessageType } from '../../websocket/message-socket.js';
@@ -158,9 +160,10 @@ export class HttpMeta {
 
   /**
    * Takes the `Set-Meta-*` fields of an answer over: a later one replaces an earlier one of the same name, whatever its
-   * case, and an empty one removes it. Throws OriginError ERR_ORIGIN_MALFORMED beyond {@link META_MAX_BYTES}.
+   * case, and an empty one removes it. False where there are none. Throws OriginError ERR_ORIGIN_MALFORMED beyond
+   * {@link META_MAX_BYTES}.
    */
-  take(headers: RawHeaders): void {
+  take(headers: RawHeaders): boolean {
     let taken = false;
     for (let i = 0; i < headers.length; i += 2) {
       const name = headers[i] as string;
@@ -174,6 +177,13 @@ export class HttpMeta {
     if (taken && this.#bytes > META_MAX_BYTES) {
       throw new OriginError('ERR_ORIGIN_MALFORMED', `more than ${META_MAX_BYTES} bytes of meta`, 'no');
     }
+    return taken;
+  }
+
+  /** The entry that says who the user of the session is. */
+  get user(): string | undefined {
+    const value = this.#entries.get(USER_META)?.[1];
+    return value === undefined ? undefined : textFromWire(value);
   }
 
   /** The `Meta-*` fields of a request. */

@@ -80,6 +80,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner, Inb
 
   setOwner(owner: OriginSocketOwner): void {
     this.#owner = owner;
+    if (this.#meta !== undefined) owner.subscriptions?.setUser(this.#meta.user);
   }
 
   /** Asks the origin to take the session; once. A failure is not repeated: the caller has other targets. */
@@ -233,7 +234,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner, Inb
   #takeMeta(headers: RawHeaders): void {
     if (this.#meta === undefined && !setsMeta(headers)) return;
     this.#meta ??= new HttpMeta();
-    this.#meta.take(headers);
+    if (this.#meta.take(headers)) this.#owner?.subscriptions?.setUser(this.#meta.user);
   }
 
   #opened({ events }: EventsAnswer, headers: RawHeaders): void {

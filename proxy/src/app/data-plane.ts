@@ -1,6 +1,7 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
 import type { ChannelView, Connections, Question } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
+import type { ChannelPresence } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
@@ -42,7 +43,8 @@ export class DataPlane {
     this.#parts = assemble(config, log, deps);
     const { faults, random = Math.random } = deps;
     this.#drain = new HoldDrain({ registry: this.#parts.registry, clock: guardedClock(faults), faults, random });
-    this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
+    const { registry, delivery, presence } = this.#parts;
+    this.#inspection = new Inspection(registry, delivery.positions, presence);
   }
 
   /**
@@ -139,10 +141,16 @@ export class DataPlane {
 export class Inspection {
   readonly #registry: ChannelRegistry;
   readonly #positions: Pick<ChannelPositions, 'latest'>;
+  readonly #presence: Pick<ChannelPresence, 'view'>;
 
-  constructor(registry: ChannelRegistry, positions: Pick<ChannelPositions, 'latest'>) {
+  constructor(
+    registry: ChannelRegistry,
+    positions: Pick<ChannelPositions, 'latest'>,
+    presence: Pick<ChannelPresence, 'view'>,
+  ) {
     this.#registry = registry;
     this.#positions = positions;
+    this.#presence = presence;
   }
 
   /**
@@ -154,6 +162,8 @@ export class Inspection {
     switch (question.about) {
       case 'channel':
         return this.#channel(question.name);
+      case 'members':
+        return this.#presence.view(question.name);
       case 'connection':
         return this.#registry.find(question.id)?.view() ?? null;
       case 'disconnect': {

@@ -2,6 +2,7 @@
 import { kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { AgeLimit } from './age-limit.js';
+import type { ChannelPresence, Member } from './presence.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
 /** What follows this node's interest: the backplane, and what is kept per channel. */
@@ -39,6 +40,7 @@ export class ChannelRegistry {
   readonly #subscriptionLinger: number;
   readonly #watch: SubscriptionWatch | undefined;
   readonly #ages: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
+  readonly #presence: ChannelPresence | undefined;
   readonly #channels = new Map<string, Channel>();
   /** Every subscriber by its id; most are on a channel, but need not be. */
   readonly #present = new Map<string, Subscriber>();
@@ -51,7 +53,8 @@ export class ChannelRegistry {
 
   /**
    * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
-   * after a stream or session it is not. `ages` ends those that become too old; left out, none do.
+   * after a stream or session it is not. `ages` ends those that become too old; left out, none do. `presence` follows members; left
+   * out, nobody does.
    */
   constructor(
     interest: Interest,
@@ -59,27 +62,33 @@ export class ChannelRegistry {
     subscriptionLinger: number,
     watch?: SubscriptionWatch,
     ages?: Pick<AgeLimit, 'enter' | 'leave'>,
+    presence?: ChannelPresence,
   ) {
     this.#interest = interest;
     this.#clock = clock;
     this.#subscriptionLinger = subscriptionLinger;
     this.#watch = watch;
     this.#ages = ages;
+    this.#presence = presence;
   }
 
   /**
    * Subscribes to all the given channels in one synchronous step: from here on no item passes by. The result is
    * undefined when all of them are live now; else it resolves when they are, and rejects when the backplane cannot
-   * subscribe (the subscriber stays registered and must be removed by its owner). Adding twice changes nothing.
+   * subscribe (the subscriber stays registered and must be removed by its owner). Adding twice changes nothing. `member` is who it is
+   * to others on these channels; left out, they do not see it.
    */
-  add(subscriber: Subscriber, channels: Iterable<string>): Promise<void> | undefined {
+  add(subscriber: Subscriber, channels: Iterable<string>, member?: Member): Promise<void> | undefined {
     let waits: Promise<void>[] | undefined;
     for (const name of channels) {
       const channel = this.#channels.get(name) ?? this.#open(name);
       if (channel.refused) this.#declare(name, channel);
       const { size } = channel.subscribers;
       channel.subscribers.add(subscriber);
-      if (channel.subscribers.size > size) this.#watch?.joined(name, subscriber.kind);
+      if (channel.subscribers.size > size) {
+        this.#watch?.joined(name, subscriber.kind);
+        if (member !== undefined) this.#presence?.joined(name, subscriber, member);
+      }
       this.#clock.clear(channel.linger);
       channel.linger = undefined;
       if (channel.pending !== undefined) {
@@ -97,10 +106,18 @@ export class ChannelRegistry {
       if (!channel?.subscribers.delete(subscriber)) continue;
       const lingers = channel.subscribers.size === 0 && kindRows[subscriber.kind].polls && this.#subscriptionLinger > 0;
       this.#watch?.left(name, subscriber.kind, lingers);
+      this.#presence?.left(name, subscriber);
       if (channel.subscribers.size > 0) continue;
       if (!lingers) this.#close(name);
       else channel.linger = this.#clock.after(this.#subscriptionLinger, () => this.#close(name));
     }
+  }
+
+  /** A subscriber of these channels is another member from here on, or none. */
+  memberChanged(subscriber: Subscriber, channels: Iterable<string>, member: Member | undefined): void {
+    const on: string[] = [];
+    for (const name of channels) if (this.of(name).has(subscriber)) on.push(name);
+    this.#presence?.changed(on, subscriber, member);
   }
 
   /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. */

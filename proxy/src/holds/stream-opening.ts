@@ -7,6 +7,7 @@ import {
   type ResponseHead,
   responseFilter,
 } from '@holdfast/grip';
+import type { Member } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { type SubscriberDeps, waitForLive } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
@@ -33,10 +34,11 @@ export function termsOf({ hold, links }: Instruct): StreamTerms {
 export function subscribeStream(
   stream: Subscriber,
   channels: readonly string[],
+  member: Member | undefined,
   { registry, log }: SubscriberDeps,
   failed: (error: Error) => void,
 ): Promise<void> | undefined {
-  return registry.add(stream, channels)?.catch((error: Error) => {
+  return registry.add(stream, channels, member)?.catch((error: Error) => {
     log.warn({ id: stream.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
     failed(error);
   });

@@ -2,6 +2,7 @@
 
 import type { Containment, Faulty } from '@holdfast/control-api';
 import { MAX_FILTERS } from '@holdfast/grip';
+import { MEMBER_META, type Member, memberOf } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { waitForLive } from '../channels/subscriber-deps.js';
@@ -38,11 +39,14 @@ export interface Subscribed {
   readonly live: Promise<void> | undefined;
 }
 
+/** What the subscriptions of a session depend on. */
+type SessionRoute = Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'> & Partial<Pick<Route, 'presence'>>;
+
 /** The implicit channels of the session's target, and those that the origin subscribed it to. */
 export class Subscriptions extends SubscriptionList {
   readonly #subscriber: Subscriber;
   readonly #registry: ChannelRegistry;
-  readonly #route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>;
+  readonly #route: SessionRoute;
   readonly #implicit: readonly string[];
   readonly #max: number;
   /** Implicit channels that the origin has subscribed the session to as well. */
@@ -55,7 +59,7 @@ export class Subscriptions extends SubscriptionList {
   constructor(
     subscriber: Subscriber,
     registry: ChannelRegistry,
-    route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>,
+    route: SessionRoute,
     implicit: readonly string[],
     max: number,
   ) {
@@ -70,7 +74,7 @@ export class Subscriptions extends SubscriptionList {
 
   /** Subscribes to the implicit channels. The result is as of `ChannelRegistry.add`. */
   start(): Promise<void> | undefined {
-    return this.#registry.add(this.#subscriber, this.#implicit);
+    return this.#registry.add(this.#subscriber, this.#implicit, this.#member);
   }
 
   /** Subscribes to one more channel, or replaces the filters of its subscription. */
@@ -87,7 +91,12 @@ export class Subscriptions extends SubscriptionList {
       }
     }
     this.set(channel, { name, filters });
-    return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [channel]) };
+    return {
+      outcome: 'subscribed',
+      channel,
+      isNew,
+      live: this.#registry.add(this.#subscriber, [channel], this.#member),
+    };
   }
 
   /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
@@ -111,12 +120,20 @@ export class Subscriptions extends SubscriptionList {
     if (value === undefined) meta.delete(name);
     else meta.set(name, value);
     this.#metaBytes = bytes;
+    if (this.#route.presence !== undefined && (MEMBER_META as readonly string[]).includes(name)) {
+      this.#registry.memberChanged(this.#subscriber, this.channels, this.#member);
+    }
     return true;
   }
 
   /** Ends all of them. */
   clear(): void {
     this.#registry.remove(this.#subscriber, this.channels);
+  }
+
+  /** Who the session is to others. */
+  get #member(): Member | undefined {
+    return memberOf(this.#route, this.meta);
   }
 
   /** A copy only where a filter may still look at the map: an origin may set thousands in a row. */

@@ -1,15 +1,19 @@
 import type { Question } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/data-plane.js';
+import { ChannelPresence } from '../../dist/channels/presence.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import { ChannelPositions } from '../../dist/delivery/item-delivery.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
 function fixture() {
-  const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, new ManualClock(), 0);
+  const clock = new ManualClock();
+  const presence = new ChannelPresence({ clock, presenceDelay: 0 });
+  const interest = { subscribe: () => undefined, unsubscribe() {} };
+  const registry = new ChannelRegistry(interest, clock, 0, undefined, undefined, presence);
   const positions = new ChannelPositions();
-  return { registry, positions, inspection: new Inspection(registry, positions) };
+  return { registry, positions, inspection: new Inspection(registry, positions, presence) };
 }
 
 t.test('subscribers of a channel are counted by kind, with the position of the last item', async (t) => {
@@ -45,4 +49,15 @@ t.test('a connection that has entered is shown and kicked, any other is not know
 t.test('a question of a newer version is no question to answer', async (t) => {
   const { inspection } = fixture();
   t.throws(() => inspection.answer({ about: 'weather' } as unknown as Question), { message: /weather/ });
+});
+
+t.test('members of a channel are those of connections that say who they are', async (t) => {
+  const { registry, inspection } = fixture();
+  const member = { user: 'ann', info: undefined, announced: false };
+  registry.add(new RecordingSubscriber('stream'), ['x'], member);
+  registry.add(new RecordingSubscriber('stream'), ['x']);
+  t.strictSame(inspection.answer({ about: 'members', name: 'x' }), {
+    connections: 1,
+    members: [{ user: 'ann', kind: 'stream', since: '', connections: 1 }],
+  });
 });

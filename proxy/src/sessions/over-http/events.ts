@@ -181,6 +181,11 @@ export class HttpMeta {
     return [...this.#entries.values()].flatMap(([name, value]) => [`Meta-${name}`, value]);
   }
 
+  /** The value of an entry, by its name in lower case. */
+  get(name: string): string | undefined {
+    return this.#entries.get(name)?.[1];
+  }
+
   get #bytes(): number {
     return this.headers.reduce((sum, text) => sum + text.length, 0);
   }
@@ -191,8 +196,11 @@ function isSetMeta(name: string): boolean {
   return name.length > PREFIX.length && name.slice(0, PREFIX.length).toLowerCase() === PREFIX;
 }
 
-/** Whether an answer has such a field. */
-export function setsMeta(headers: RawHeaders): boolean {
-  for (let i = 0; i < headers.length; i += 2) if (isSetMeta(headers[i] as string)) return true;
+/** Whether an answer has such a field: any, or the one of this name, in lower case. */
+export function setsMeta(headers: RawHeaders, meta?: string): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (isSetMeta(name) && (meta === undefined || name.slice(PREFIX.length).toLowerCase() === meta)) return true;
+  }
   return false;
 }

@@ -28,6 +28,11 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local micros = clock[1] * 1000000 + clock[2]
 local seq = tonumber(redis.call('GET', seqs) or '0')
+-- A key of another program fails here, before anything is written.
+redis.call('HLEN', counts)
+redis.call('HLEN', sizes)
+redis.call('SCARD', own)
+redis.call('SCARD', dying)
 local reply = {}
 local function edge(key, occupied)
   local digits = string.match(key, '^%d+')

@@ -1,11 +1,12 @@
 import t, { type Test } from 'tap';
-import { OCCUPANCY_SHARDS } from '../../dist/backplane/redis/keys.js';
+import { OCCUPANCY_SHARDS, partitionOf, RedisKeys } from '../../dist/backplane/redis/keys.js';
 import { HEARTBEAT_MS, NODE_TTL_MS } from '../../dist/cluster/redis.js';
 import { RedisOccupancy, silentLog } from '../../dist/index.js';
 import { MEMBERS_PER_CALL, RETRY_MS } from '../../dist/occupancy/shard.js';
 import { realClock, startNode } from '../backplane/redis/backplane-fixture.js';
 import { clusterUrl, type RedisServer, startCluster, startRedis, until } from '../backplane/redis/redis-fixture.js';
 import { ManualClock } from '../manual-clock.js';
+import { RecordingLog } from '../recorder.js';
 import { DELAY_MS, occupancyContract, RecordedEdges } from './contract.js';
 
 let sets = 0;
@@ -131,6 +132,25 @@ t.test(
     t.equal(recorded.edges.at(-1)?.size, 2);
   },
 );
+
+t.test('redis: a key of another program is logged once, and counts are right when it has gone', async (t) => {
+  const { backplane } = await startNode(t, server.url);
+  const log = new RecordingLog();
+  const set = `set${++sets}`;
+  const { connections } = backplane;
+  const node = new RedisOccupancy({ connections, set, node: 'n', clock: realClock, delay: 0, log });
+  t.teardown(() => node.close());
+  const counts = new RedisKeys('hf').occupancy(set, partitionOf('g') % OCCUPANCY_SHARDS).of('n')[2] as string;
+  await server.cli('set', counts, 'foreign');
+  const recorded = new RecordedEdges();
+  node.start(recorded);
+  node.enter('g', 'a');
+  await until('it was tried again', () => log.lines.length > 1);
+  t.match(log.at('warn'), [{ message: 'who is present cannot be counted in Redis' }]);
+  t.equal(log.at('warn').length, 1);
+  await server.cli('del', counts);
+  await recorded.last('g', '+a=1');
+});
 
 t.test('redis: nothing is kept of members who have gone', async (t) => {
   const [node] = await makeNodes(t, server.url, 1, realClock, 0);

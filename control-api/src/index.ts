@@ -64,6 +64,19 @@ export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { type OriginList, PageGuard } from './http/page-guard.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
+export { LocalOccupancy, type LocalOccupancyOptions } from './occupancy/local.js';
+export type { Occupancy, OccupancyCounts, OccupancyEdge, OccupancyListener } from './occupancy/occupancy.js';
+export { RedisOccupancy, type RedisOccupancyOptions } from './occupancy/redis.js';
+export { OccupancyShare } from './occupancy/share.js';
+export { PRESENCE_SUFFIX } from './presence/announcer.js';
+export {
+  type MemberRow,
+  type MembersView,
+  PRESENCE_MEMBERS_MAX,
+  readMembersView,
+  sumMembersViews,
+} from './presence/members.js';
+export { Presence, type PresenceOptions } from './presence/presence.js';
 export {
   type ControlResult,
   noPublishEvents,

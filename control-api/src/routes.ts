@@ -183,6 +183,12 @@ function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): Co
     ),
     view(
       'GET',
+      '/channels/{name}/members',
+      'view',
+      named('view', (name) => cluster.answer({ about: 'members', name })),
+    ),
+    view(
+      'GET',
       '/channels/{name}/items',
       'tap',
       named('tap', (name, { principal, response, ended }) => {

@@ -29,6 +29,7 @@ t.test('every route names the permission that it needs; only the greeting needs 
       'POST /recover/? recover',
       'GET /nodes/? view',
       'GET /channels/{name} view',
+      'GET /channels/{name}/members view',
       'GET /channels/{name}/items tap',
       'GET /channels{?} view',
       'GET /connections{?} view',

@@ -37,6 +37,8 @@ export const SILENT_AFTER_MS = 7_000;
 export type Question =
   /** What the node knows of a channel: a `ChannelView`. */
   | { readonly about: 'channel'; readonly name: string }
+  /** Who is on a channel: a `MembersView`. */
+  | { readonly about: 'members'; readonly name: string }
   /** One connection: a `ConnectionView`, or null from nodes that do not have it. */
   | { readonly about: 'connection'; readonly id: string }
   /** Ends one connection, a session with this Close: true from the node that had it, false from the others. */

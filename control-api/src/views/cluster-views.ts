@@ -4,6 +4,7 @@ import type { Position } from '../backplane/backplane.js';
 import { type Cluster, type KnownNode, type Question, SILENT_AFTER_MS } from '../cluster/cluster.js';
 import { ControlError } from '../errors.js';
 import { type Answer, answerTo, connectionUnknown, shown, tooManyViews } from '../http/answer.js';
+import { readMembersView, sumMembersViews } from '../presence/members.js';
 import { type Clock, within } from '../runtime/clock.js';
 import {
   isCount,
@@ -59,6 +60,8 @@ export function mergeAnswers(question: Question, answers: readonly unknown[]): u
   switch (question.about) {
     case 'channel':
       return sumChannelViews(answers.map(readChannelView).filter((view) => view !== undefined));
+    case 'members':
+      return sumMembersViews(answers.map(readMembersView).filter((view) => view !== undefined));
     case 'connection':
       return answers.find((answer) => readConnectionView(answer) !== undefined) ?? null;
     case 'disconnect':
@@ -117,6 +120,8 @@ export class ClusterViews {
           return this.#list();
         case 'channel':
           return this.#channel(request);
+        case 'members':
+          return this.#members(request);
         case 'connection':
           return this.#connection(request);
         case 'disconnect':
@@ -166,6 +171,13 @@ export class ClusterViews {
     const { replies, silent } = await this.#ask(question, readChannelView);
     const nodes = replies.map(({ node, answer }: NodeReply<ChannelView>) => ({ node, ...answer }));
     return shown({ channel: question.name, ...sumChannelViews(nodes), nodes, silent });
+  }
+
+  async #members(question: Question & { readonly about: 'members' }): Promise<Answer> {
+    const { replies, silent } = await this.#ask(question, readMembersView);
+    const { connections, members } = sumMembersViews(replies.map(({ answer }) => answer));
+    const listed = members === undefined ? { capped: true } : { capped: false, users: members.length, members };
+    return shown({ channel: question.name, connections, ...listed, silent });
   }
 
   async #connection(question: Question): Promise<Answer> {

@@ -1,7 +1,15 @@
 /** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
-import { type Backplane, type Containment, historyOf, type StatsSink, type Tracing } from '@holdfast/control-api';
+import {
+  type Backplane,
+  type Containment,
+  historyOf,
+  type OccupancyCounts,
+  type StatsSink,
+  type Tracing,
+} from '@holdfast/control-api';
 import { AgeLimit } from '../channels/age-limit.js';
 import { Expiries } from '../channels/expiries.js';
+import { ChannelPresence } from '../channels/presence.js';
 import { ChannelRegistry } from '../channels/registry.js';
 import { AddressGate } from '../clients/connection-gate.js';
 import { type Config, processesFor } from '../config/config.js';
@@ -71,6 +79,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly ticketSecret?: Buffer | undefined;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
+  /** Counts who joins and leaves channels, for routes that have it published. Left out: nobody is announced. */
+  readonly presence?: OccupancyCounts | undefined;
   /** Left out: traces are not followed. */
   readonly tracing?: Tracing | undefined;
 }
@@ -79,6 +89,7 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
 export interface Assembly {
   readonly backplane: Backplane;
   readonly registry: ChannelRegistry;
+  readonly presence: ChannelPresence;
   /** Undefined where nothing ends by its age. */
   readonly ages: AgeLimit | undefined;
   readonly delivery: ItemDelivery;
@@ -104,7 +115,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     subscribersOf: (channel) => registry.of(channel),
     sink: statsSink,
   });
-  const { messageWait, updateOnFirstSubscription, subscriptionLinger } = config;
+  const { messageWait, updateOnFirstSubscription, subscriptionLinger, presenceDelay } = config;
   const delivery = new ItemDelivery(() => registry, {
     clock,
     messageWait,
@@ -126,10 +137,12 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   });
   const ages = AgeLimit.of(config, { clock, faults, random });
   const expiries = new Expiries({ clock, faults });
+  const presence = new ChannelPresence({ clock, presenceDelay, counts: deps.presence });
   const registry = new ChannelRegistry(interest, clock, subscriptionLinger, {
     subscriptions: telemetry.subscriptions,
     ages,
     expiries,
+    presence,
   });
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
@@ -181,6 +194,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   const parts = {
     backplane,
     registry,
+    presence,
     ages,
     delivery,
     routes,

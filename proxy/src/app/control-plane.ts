@@ -19,6 +19,7 @@ import {
   type NodeMember,
   type NodeState,
   PacedLog,
+  Presence,
   Publisher,
   type PublishReceipt,
   type Question,
@@ -70,6 +71,8 @@ export interface ControlPlaneParts {
   /** Asked for only once it serves: the two know each other. */
   readonly serving: () => Serving;
   readonly drain: NodeDrain;
+  /** Whether a route has joins and leaves published. */
+  readonly announces: boolean;
   /** Undefined where nothing is traced. */
   readonly tracing: Tracing | undefined;
 }
@@ -79,6 +82,8 @@ export class ControlPlane {
   /** What serves clients takes shares of it. */
   readonly hub: BackplaneHub;
   readonly zeromq: ZeroMqSockets;
+  /** What serves clients takes shares of it. */
+  readonly presence: Presence;
   readonly #config: Config;
   readonly #log: RootLog;
   readonly #metrics: Metrics;
@@ -90,6 +95,7 @@ export class ControlPlane {
   /** Undefined where callers need none. */
   readonly #keys: ControlKeys | undefined;
   readonly #clusterAccess: ClusterAccess;
+  readonly #announces: boolean;
   readonly #descriptors = Descriptors.ofProcess();
   /** The web pages that may use the listeners for publishers and operators. */
   readonly #pages: AllowedOrigins;
@@ -106,9 +112,10 @@ export class ControlPlane {
     log: RootLog,
     metrics: Metrics,
     faults: Containment,
-    { serving, drain, tracing }: ControlPlaneParts,
+    { serving, drain, announces, tracing }: ControlPlaneParts,
   ) {
     this.#drain = drain;
+    this.#announces = announces;
     this.#faults = faults;
     this.#clock = guardedClock(faults);
     this.#config = config;
@@ -148,6 +155,13 @@ export class ControlPlane {
       limits: config,
       tracing,
     });
+    this.presence = new Presence({
+      occupancy: this.#clusterAccess.occupancy('presence', config.presenceDelay),
+      publish: (items) => this.#publisher.publish(items),
+      channelNameMax: config.channelNameMax,
+      clock: this.#clock,
+      log: log.child('presence'),
+    });
     this.zeromq = new ZeroMqSockets({
       specs: { ...config, curve: curveOf(config, log) },
       publisher: this.#publisher,
@@ -170,6 +184,7 @@ export class ControlPlane {
   async start(): Promise<void> {
     await this.hub.start();
     await this.#clusterAccess.cluster.join(new LocalNode(this.#clock, this.#serving));
+    if (this.#announces) this.presence.start();
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
@@ -223,6 +238,7 @@ export class ControlPlane {
     this.#keys?.close();
     await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
+    await this.presence.close();
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
     this.#clusterAccess.close();

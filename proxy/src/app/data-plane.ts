@@ -1,6 +1,7 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
 import type { ChannelView, Connections, Question } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
+import type { ChannelPresence } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
@@ -43,12 +44,12 @@ export class DataPlane {
     this.#readsRoutes = config.routesfile !== undefined;
     this.#parts = assemble(config, log, deps);
     const { faults, random = Math.random } = deps;
-    const { registry, delivery } = this.#parts;
+    const { registry, delivery, presence } = this.#parts;
     const clock = guardedClock(faults);
     this.#drain = new HoldDrain({ registry, clock, faults, random });
     const { connectionSubscriptionMax } = config;
     const orders = { clock: deps.clock ?? clock, connectionSubscriptionMax, faults };
-    this.#inspection = new Inspection(registry, delivery.positions, orders);
+    this.#inspection = new Inspection({ registry, positions: delivery.positions, presence, orders });
   }
 
   /**
@@ -141,20 +142,27 @@ export class DataPlane {
   }
 }
 
+/** What an {@link Inspection} looks at. */
+export interface InspectionDeps {
+  readonly registry: ChannelRegistry;
+  readonly positions: Pick<ChannelPositions, 'latest'>;
+  readonly presence: Pick<ChannelPresence, 'view'>;
+  /** What orders of operators need beside the registry. */
+  readonly orders: Omit<OrdersDeps, 'registry'>;
+}
+
 /** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
 export class Inspection {
   readonly #registry: ChannelRegistry;
   readonly #positions: Pick<ChannelPositions, 'latest'>;
+  readonly #presence: Pick<ChannelPresence, 'view'>;
   readonly #pages: Pages;
   readonly #orders: Orders;
 
-  constructor(
-    registry: ChannelRegistry,
-    positions: Pick<ChannelPositions, 'latest'>,
-    orders: Omit<OrdersDeps, 'registry'>,
-  ) {
+  constructor({ registry, positions, presence, orders }: InspectionDeps) {
     this.#registry = registry;
     this.#positions = positions;
+    this.#presence = presence;
     this.#pages = new Pages(registry);
     this.#orders = new Orders({ registry, ...orders });
   }
@@ -168,6 +176,8 @@ export class Inspection {
     switch (question.about) {
       case 'channel':
         return this.#channel(question.name);
+      case 'members':
+        return this.#presence.view(question.name);
       case 'connection': {
         const subscriber = this.#registry.find(question.id);
         return subscriber === undefined ? null : viewOfConnection(this.#registry, subscriber);

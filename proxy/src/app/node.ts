@@ -58,7 +58,8 @@ export class HoldfastNode {
     this.#tracing = makeTracing(config, log.child('trace'), overrides.random ?? Math.random);
     const serving = () => this.#serving;
     this.#drain = new NodeDrain({ delays: config, serving, clock: guardedClock(faults), faults, log });
-    const parts = { serving, drain: this.#drain, tracing: this.#tracing };
+    const announces = routes.table.routes.some(({ presence }) => presence === 'events');
+    const parts = { serving, drain: this.#drain, announces, tracing: this.#tracing };
     this.#control = new ControlPlane(config, log, metrics, faults, parts);
     this.#serving = this.#makeServing(config, metrics, overrides);
   }
@@ -122,7 +123,7 @@ export class HoldfastNode {
   }
 
   #makeServing(config: Config, metrics: Metrics, overrides: Overrides): Serving {
-    const { hub, zeromq: statsSink } = this.#control;
+    const { hub, zeromq: statsSink, presence } = this.#control;
     const count = processesFor(config);
     if (count > 1) {
       return new WorkerPool({
@@ -132,6 +133,7 @@ export class HoldfastNode {
         metrics,
         faults: this.faults,
         statsSink,
+        presence,
         log: this.#log.child('workers'),
       });
     }
@@ -144,6 +146,7 @@ export class HoldfastNode {
       tracing: this.#tracing,
       faults: this.faults,
       statsSink,
+      presence: presence.share(),
       instance,
       isShared: false,
     });

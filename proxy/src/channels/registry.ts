@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../runtime/clock.js';
 import type { AgeLimit } from './age-limit.js';
 import { EndedIds } from './ended-ids.js';
 import type { Expiries, Expiring } from './expiries.js';
+import type { ChannelPresence, Member } from './presence.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 import { USER_META, UserIndex } from './users.js';
 
@@ -31,6 +32,8 @@ export interface RegistryFollowers {
   readonly ages?: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
   /** Ends subscribers when their origins have said; without it they stay. */
   readonly expiries?: Expiries | undefined;
+  /** Lists members of channels. */
+  readonly presence?: ChannelPresence | undefined;
 }
 
 const NOBODY: ReadonlySet<Subscriber> = new Set();
@@ -77,16 +80,20 @@ export class ChannelRegistry {
   /**
    * Subscribes to all the given channels in one synchronous step: from here on no item passes by. The result is
    * undefined when all of them are live now; else it resolves when they are, and rejects when the backplane cannot
-   * subscribe (the subscriber stays registered and must be removed by its owner). Adding twice changes nothing.
+   * subscribe (the subscriber stays registered and must be removed by its owner). Adding twice changes nothing. `member` is who it is
+   * to others on these channels; left out, they do not see it.
    */
-  add(subscriber: Subscriber, channels: Iterable<string>): Promise<void> | undefined {
+  add(subscriber: Subscriber, channels: Iterable<string>, member?: Member): Promise<void> | undefined {
     let waits: Promise<void>[] | undefined;
     for (const name of channels) {
       const channel = this.#channels.get(name) ?? this.#open(name);
       if (channel.refused) this.#declare(name, channel);
       const { size } = channel.subscribers;
       channel.subscribers.add(subscriber);
-      if (channel.subscribers.size > size) this.#followers.subscriptions?.joined(name, subscriber.kind);
+      if (channel.subscribers.size > size) {
+        this.#followers.subscriptions?.joined(name, subscriber.kind);
+        if (member !== undefined) this.#followers.presence?.joined(name, subscriber, member);
+      }
       this.#clock.clear(channel.linger);
       channel.linger = undefined;
       if (channel.pending !== undefined) {
@@ -104,10 +111,18 @@ export class ChannelRegistry {
       if (!channel?.subscribers.delete(subscriber)) continue;
       const lingers = channel.subscribers.size === 0 && kindRows[subscriber.kind].polls && this.#subscriptionLinger > 0;
       this.#followers.subscriptions?.left(name, subscriber.kind, lingers);
+      this.#followers.presence?.left(name, subscriber);
       if (channel.subscribers.size > 0) continue;
       if (!lingers) this.#close(name);
       else channel.linger = this.#clock.after(this.#subscriptionLinger, () => this.#close(name));
     }
+  }
+
+  /** A subscriber of these channels is another member from here on, or none. */
+  memberChanged(subscriber: Subscriber, channels: Iterable<string>, member: Member | undefined): void {
+    const on: string[] = [];
+    for (const name of channels) if (this.of(name).has(subscriber)) on.push(name);
+    this.#followers.presence?.changed(on, subscriber, member);
   }
 
   /**

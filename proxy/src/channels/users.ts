@@ -79,7 +79,8 @@ export class UserIndex {
   }
 }
 
-function isUserName(user: string): boolean {
+/** Whether a user can be called so: by some character, and within {@link USER_NAME_BYTES}. */
+export function isUserName(user: string): boolean {
   // No character has more than three bytes for each of its code units.
   const isShort = user.length * 3 <= USER_NAME_BYTES || Buffer.byteLength(user) <= USER_NAME_BYTES;
   return user !== '' && isShort;

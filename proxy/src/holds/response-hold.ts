@@ -7,6 +7,7 @@ import { GripError, type HttpResponseFormat, type HttpResponseSend, type Respons
 import { answerPlain, answerWhole, type Failure } from '../answers/answers.js';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery, ResponseAnswer } from '../channels/delivery.js';
+import { memberOf } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -75,7 +76,7 @@ export class ResponseHold
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
     registry.enter(this, start.list.meta, start.instruct.hold?.expires);
-    const live = registry.add(this, start.list.channels);
+    const live = registry.add(this, start.list.channels, memberOf(start.scope.route, start.list.meta));
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
@@ -179,8 +180,7 @@ export class ResponseHold
   }
 
   view(): ConnectionView {
-    const { channels } = this.#start.list;
-    return viewOf('response', this.#start, channels, this.deps.subscriber.clock, this.#since, 0);
+    return viewOf('response', this.#start, this.#start.list.channels, this.deps.subscriber.clock, this.#since, 0);
   }
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */

@@ -1,14 +1,18 @@
 /** The channels of one stream, as an operator may change them. */
+import { memberOf } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { ChangeableChannels, Subscriber } from '../channels/subscriber.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import type { Route } from '../routes/route.js';
 import type { StreamReplay } from './hold-replay.js';
 
+/** What the channels of a stream depend on. */
+type StreamRoute = Pick<Route, 'prefix'> & Partial<Pick<Route, 'presence'>>;
+
 /** Made for one change. */
 export class StreamChannels implements ChangeableChannels {
   readonly #stream: Subscriber;
-  readonly #route: Pick<Route, 'prefix'>;
+  readonly #route: StreamRoute;
   readonly #list: SubscriptionList;
   readonly #replay: Pick<StreamReplay, 'follow'> | undefined;
   readonly #registry: ChannelRegistry;
@@ -16,7 +20,7 @@ export class StreamChannels implements ChangeableChannels {
   /** `list` is the stream's own; `replay` is undefined where no history serves it. */
   constructor(
     stream: Subscriber,
-    route: Pick<Route, 'prefix'>,
+    route: StreamRoute,
     list: SubscriptionList,
     replay: Pick<StreamReplay, 'follow'> | undefined,
     registry: ChannelRegistry,
@@ -35,7 +39,7 @@ export class StreamChannels implements ChangeableChannels {
       const name = channel.startsWith(prefix) ? channel.slice(prefix.length) : channel;
       this.#list.set(channel, { name, filters: [] });
     }
-    const live = this.#registry.add(this.#stream, added);
+    const live = this.#registry.add(this.#stream, added, memberOf(this.#route, this.#list.meta));
     this.#replay?.follow(this.#list);
     return live;
   }

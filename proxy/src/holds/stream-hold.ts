@@ -6,6 +6,7 @@ import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
+import { memberOf } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon, type SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
@@ -256,7 +257,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
-    relistStream(this, instruct, list, before, this.#deps.subscriber);
+    relistStream(this, { instruct, scope, list }, before, this.#deps.subscriber);
   }
 
   linkData(chunk: Buffer): boolean {
@@ -306,7 +307,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   #subscribe(): Promise<void> | undefined {
-    return subscribeStream(this, this.#list.channels, this.#deps.subscriber, (error) => {
+    const member = memberOf(this.#scope.route, this.#list.meta);
+    return subscribeStream(this, this.#list.channels, member, this.#deps.subscriber, (error) => {
       if (this.#hasHead) this.#end('origin-failed');
       else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
     });

@@ -7,11 +7,13 @@ import {
   type ResponseHead,
   responseFilter,
 } from '@holdfast/grip';
+import { type Member, memberOf } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { type SubscriberDeps, waitForLive } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import type { ClientResponse } from '../edge/port.js';
 import { ofAnotherBody } from '../http/fields.js';
+import type { CatchUpStart } from './catch-up.js';
 import type { StreamReplay } from './hold-replay.js';
 
 /** What a stream goes by: of its initial instruct, or that of its last link. */
@@ -33,25 +35,29 @@ export function termsOf({ hold, links }: Instruct): StreamTerms {
 export function subscribeStream(
   stream: Subscriber,
   channels: readonly string[],
+  member: Member | undefined,
   { registry, log }: SubscriberDeps,
   failed: (error: Error) => void,
 ): Promise<void> | undefined {
-  return registry.add(stream, channels)?.catch((error: Error) => {
+  return registry.add(stream, channels, member)?.catch((error: Error) => {
     log.warn({ id: stream.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
     failed(error);
   });
 }
 
-/** What a link answers takes the place of what was before: the stream leaves the channels that only `before` has, and expires anew. */
+/**
+ * What a link answers takes the place of what was before: the stream leaves the channels that only `before` has, is another member of the
+ * others where its meta says so, and expires anew.
+ */
 export function relistStream(
   stream: Subscriber,
-  { hold }: Instruct,
-  list: SubscriptionList,
+  { instruct: { hold }, scope, list }: CatchUpStart,
   before: SubscriptionList,
   { registry }: Pick<SubscriberDeps, 'registry'>,
 ): void {
   registry.setExpiry(stream, hold?.expires);
   for (const channel of before.channels) if (!list.has(channel)) registry.remove(stream, [channel]);
+  if (scope.route.presence !== undefined) registry.memberChanged(stream, list.channels, memberOf(scope.route, list.meta));
 }
 
 /**

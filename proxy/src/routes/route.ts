@@ -60,6 +60,8 @@ export interface Route extends RouteLimitProps {
   readonly history: boolean | undefined;
   /** WebSocket clients that ask for it get tokens with which to come back (`resume`). */
   readonly resume: boolean;
+  /** Who is on its channels can be seen (`presence`), and is published too (`presence_events`). Undefined: neither. */
+  readonly presence: 'list' | 'events' | undefined;
   /** Put before every channel that the origin names: `prefix`, and behind it the separator if there is one. */
   readonly prefix: string;
   /** What no channel may contain that the origin names: the separator, where there is no prefix. Empty for nothing. */
@@ -109,6 +111,8 @@ export const routeProps: readonly string[] = [
   'session',
   'history',
   'resume',
+  'presence',
+  'presence_events',
   'prefix',
   'request_size_max',
   'sig_iss',
@@ -236,6 +240,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: Channel
     session: props.has('session'),
     history: isYes(props.choice('history', ['', 'yes', 'no'], "history must be a flag or set to 'yes' or 'no'")),
     resume: props.has('resume'),
+    presence: props.has('presence_events') ? 'events' : props.has('presence') ? 'list' : undefined,
     ...props.prefix(prefixSeparator),
     requestSizeMax: props.size('request_size_max'),
     channelNameMax,

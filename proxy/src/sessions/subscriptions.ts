@@ -3,6 +3,7 @@
 import type { Containment, Faulty, Log } from '@holdfast/control-api';
 import { MAX_FILTERS } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
+import { MEMBER_META, type Member, memberOf } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { ChangeableChannels, Subscriber } from '../channels/subscriber.js';
 import { waitForLive } from '../channels/subscriber-deps.js';
@@ -49,11 +50,14 @@ export interface SubscribedSession extends Subscriber {
   };
 }
 
+/** What the subscriptions of a session depend on. */
+type SessionRoute = Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'> & Partial<Pick<Route, 'presence'>>;
+
 /** The implicit channels of the session's target, and those that the origin, or an operator, subscribed it to. */
 export class Subscriptions extends SubscriptionList implements ChangeableChannels {
   readonly #subscriber: SubscribedSession;
   readonly #registry: ChannelRegistry;
-  readonly #route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>;
+  readonly #route: SessionRoute;
   readonly #implicit: readonly string[];
   readonly #max: number;
   /** Implicit channels that the origin has subscribed the session to as well. */
@@ -66,7 +70,7 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
   constructor(
     subscriber: SubscribedSession,
     registry: ChannelRegistry,
-    route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>,
+    route: SessionRoute,
     implicit: readonly string[],
     max: number,
   ) {
@@ -81,7 +85,7 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
 
   /** Subscribes to the implicit channels. The result is as of `ChannelRegistry.add`. */
   start(): Promise<void> | undefined {
-    return this.#registry.add(this.#subscriber, this.#implicit);
+    return this.#registry.add(this.#subscriber, this.#implicit, this.#member);
   }
 
   /** Subscribes to one more channel, or replaces the filters of its subscription. */
@@ -98,7 +102,12 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
       }
     }
     this.set(channel, { name, filters });
-    return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [channel]) };
+    return {
+      outcome: 'subscribed',
+      channel,
+      isNew,
+      live: this.#registry.add(this.#subscriber, [channel], this.#member),
+    };
   }
 
   /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
@@ -122,7 +131,7 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
         added.push(channel);
       }
     }
-    const live = this.#registry.add(this.#subscriber, added);
+    const live = this.#registry.add(this.#subscriber, added, this.#member);
     for (const channel of added) this.#subscriber.writer?.subscribed(channel, live);
     return live;
   }
@@ -144,11 +153,6 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
     return true;
   }
 
-  /** The origin says who the user of the session is. */
-  setUser(user: string | undefined): void {
-    this.#registry.identify(this.#subscriber.id, user);
-  }
-
   /** Sets a value of the session's meta, or without one removes it. False, with nothing changed, beyond {@link SESSION_META_MAX}. */
   setMeta(name: string, value: string | undefined): boolean {
     const bytes = this.#metaBytes - metaBytes(name, this.meta.get(name)) + metaBytes(name, value);
@@ -157,13 +161,21 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
     if (value === undefined) meta.delete(name);
     else meta.set(name, value);
     this.#metaBytes = bytes;
-    if (name === USER_META) this.setUser(value);
+    if (name === USER_META) this.#registry.identify(this.#subscriber.id, value);
+    if (this.#route.presence !== undefined && (MEMBER_META as readonly string[]).includes(name)) {
+      this.#registry.memberChanged(this.#subscriber, this.channels, this.#member);
+    }
     return true;
   }
 
   /** Ends all of them. */
   clear(): void {
     this.#registry.remove(this.#subscriber, this.channels);
+  }
+
+  /** Who the session is to others. */
+  get #member(): Member | undefined {
+    return memberOf(this.#route, this.meta);
   }
 
   /** A copy only where a filter may still look at the map: an origin may set thousands in a row. */

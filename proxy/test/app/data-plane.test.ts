@@ -2,6 +2,7 @@ import { type Question, uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/data-plane.js';
 import { Expiries } from '../../dist/channels/expiries.js';
+import { ChannelPresence } from '../../dist/channels/presence.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import { ChannelPositions } from '../../dist/delivery/item-delivery.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
@@ -10,10 +11,12 @@ import { ManualClock } from '../kit/manual-clock.js';
 function fixture() {
   const clock = new ManualClock();
   const expiries = new Expiries({ clock, faults: uncontained });
+  const presence = new ChannelPresence({ clock, presenceDelay: 0 });
   const interest = { subscribe: () => undefined, unsubscribe() {} };
-  const registry = new ChannelRegistry(interest, clock, 0, { expiries });
+  const registry = new ChannelRegistry(interest, clock, 0, { expiries, presence });
   const positions = new ChannelPositions();
-  const inspection = new Inspection(registry, positions, { clock, connectionSubscriptionMax: 20 });
+  const orders = { clock, connectionSubscriptionMax: 20 };
+  const inspection = new Inspection({ registry, positions, presence, orders });
   return { registry, positions, inspection };
 }
 
@@ -60,4 +63,15 @@ t.test('a connection is shown with the time when it expires, as long as it does'
 t.test('a question of a newer version is no question to answer', async (t) => {
   const { inspection } = fixture();
   t.throws(() => inspection.answer({ about: 'weather' } as unknown as Question), { message: /weather/ });
+});
+
+t.test('members of a channel are those of connections that say who they are', async (t) => {
+  const { registry, inspection } = fixture();
+  const member = { user: 'ann', info: undefined, announced: false };
+  registry.add(new RecordingSubscriber('stream'), ['x'], member);
+  registry.add(new RecordingSubscriber('stream'), ['x']);
+  t.strictSame(inspection.answer({ about: 'members', name: 'x' }), {
+    connections: 1,
+    members: [{ user: 'ann', kind: 'stream', since: '', connections: 1 }],
+  });
 });

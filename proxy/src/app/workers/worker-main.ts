@@ -12,6 +12,7 @@ import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
 import { PIPE_FD, Pipe } from './pipe.js';
+import { WorkerPresence } from './worker-presence.js';
 import type { SpreadOrder, WorkerFailure, WorkerInit, WorkerLoad } from './worker-process.js';
 
 /** How often the load is reported to the primary, in ms. */
@@ -109,6 +110,7 @@ function makeDataPlane(
       wants: (type) => wanted.has(type) && channel.queued < STATS_QUEUE_MAX,
       send: (packet) => void channel.notify('stats', packet, packet.length),
     },
+    presence: new WorkerPresence(channel),
     instance,
     ticketSecret,
     isShared: true,

@@ -25,7 +25,7 @@ import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { addSnapshots, exposeSnapshots, type MetricsSnapshot } from '../../telemetry/series/series.js';
 import { workerStdio } from '../../telemetry/standard-output.js';
-import type { Serving } from '../control-plane.js';
+import type { ControlPlane, Serving } from '../control-plane.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -64,6 +64,7 @@ export interface WorkerPoolOptions {
   readonly metrics: Metrics;
   readonly faults: Containment;
   readonly statsSink: StatsSink;
+  readonly presence: ControlPlane['presence'];
   readonly log: Log;
 }
 
@@ -259,7 +260,7 @@ export class WorkerPool implements Serving {
   }
 
   #fill(place: Place): WorkerProcess {
-    const { hub, statsSink, log, faults } = this.#options;
+    const { hub, statsSink, presence, log, faults } = this.#options;
     const number = ++this.#started;
     const worker = new WorkerProcess({
       number,
@@ -275,6 +276,7 @@ export class WorkerPool implements Serving {
       encoder: this.#encoder,
       turn: this.#turn,
       statsSink,
+      presence: presence.share(),
       log,
       faults,
       ended: (signal, status) => this.#ended(place, worker, signal, status),

@@ -6,6 +6,7 @@ import {
   type Containment,
   type Log,
   type MessageEncoder,
+  type OccupancyShare,
   type StatsSink,
   type TurnEnd,
   WorkerLink,
@@ -16,6 +17,7 @@ import { guardedClock, realClock, type Timer } from '../../runtime/clock.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { PIPE_FD, Pipe } from './pipe.js';
+import { carryOut, PRESENCE_TOPIC, type PresenceRow } from './worker-presence.js';
 
 /**
  * How long a worker that is to stop may take beyond the time for its open requests, in ms; its log takes some.
@@ -72,6 +74,8 @@ export interface WorkerProcessOptions {
   readonly encoder: MessageEncoder;
   readonly turn: TurnEnd;
   readonly statsSink: StatsSink;
+  /** For this worker alone; closed with it. */
+  readonly presence: OccupancyShare;
   readonly log: Log;
   readonly faults: Containment;
   /** Called once when the process has ended: by a signal, with its name, or by itself, with its status. */
@@ -93,7 +97,7 @@ export class WorkerProcess {
   readonly #exited: Promise<void>;
   readonly #link: WorkerLink;
 
-  constructor({ init, number, hub, encoder, turn, statsSink, log, faults, ended }: WorkerProcessOptions) {
+  constructor({ init, number, hub, encoder, turn, statsSink, presence, log, faults, ended }: WorkerProcessOptions) {
     this.number = number;
     this.#log = log;
     this.#process = cluster.fork();
@@ -111,6 +115,7 @@ export class WorkerProcess {
     this.channel.on('stats', (packet: Uint8Array) =>
       statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),
     );
+    this.channel.on(PRESENCE_TOPIC, (rows: readonly PresenceRow[]) => carryOut(rows, presence));
     this.channel.on('load', (load: WorkerLoad) => {
       this.#load = load;
     });
@@ -137,6 +142,7 @@ export class WorkerProcess {
     this.#exited = exit.then(([status, signal]) => {
       this.#isServing = false;
       void link.close();
+      presence.close();
       ended(signal ?? undefined, signal === null ? status : undefined);
     });
   }

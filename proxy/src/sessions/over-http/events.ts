@@ -11,7 +11,6 @@ import {
   textFromWire,
   type WsEvent,
 } from '@holdfast/grip';
-import { USER_META } from '../../channels/users.js';
 import { OriginError } from '../../errors.js';
 import { isOfOneBody } from '../../http/fields.js';
 import type { MessageType } from '../../websocket/message-socket.js';
@@ -160,10 +159,10 @@ export class HttpMeta {
 
   /**
    * Takes the `Set-Meta-*` fields of an answer over: a later one replaces an earlier one of the same name, whatever its
-   * case, and an empty one removes it. False where there are none. Throws OriginError ERR_ORIGIN_MALFORMED beyond
+   * case, and an empty one removes it. Throws OriginError ERR_ORIGIN_MALFORMED beyond
    * {@link META_MAX_BYTES}.
    */
-  take(headers: RawHeaders): boolean {
+  take(headers: RawHeaders): void {
     let taken = false;
     for (let i = 0; i < headers.length; i += 2) {
       const name = headers[i] as string;
@@ -177,18 +176,17 @@ export class HttpMeta {
     if (taken && this.#bytes > META_MAX_BYTES) {
       throw new OriginError('ERR_ORIGIN_MALFORMED', `more than ${META_MAX_BYTES} bytes of meta`, 'no');
     }
-    return taken;
-  }
-
-  /** The entry that says who the user of the session is. */
-  get user(): string | undefined {
-    const value = this.#entries.get(USER_META)?.[1];
-    return value === undefined ? undefined : textFromWire(value);
   }
 
   /** The `Meta-*` fields of a request. */
   get headers(): string[] {
     return [...this.#entries.values()].flatMap(([name, value]) => [`Meta-${name}`, value]);
+  }
+
+  /** The value of an entry, by its name in lower case. */
+  get(name: string): string | undefined {
+    const value = this.#entries.get(name)?.[1];
+    return value === undefined ? undefined : textFromWire(value);
   }
 
   get #bytes(): number {
@@ -201,8 +199,11 @@ function isSetMeta(name: string): boolean {
   return name.length > PREFIX.length && name.slice(0, PREFIX.length).toLowerCase() === PREFIX;
 }
 
-/** Whether an answer has such a field. */
-export function setsMeta(headers: RawHeaders): boolean {
-  for (let i = 0; i < headers.length; i += 2) if (isSetMeta(headers[i] as string)) return true;
+/** Whether an answer has such a field: any, or the one of this name, in lower case. */
+export function setsMeta(headers: RawHeaders, meta?: string): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (isSetMeta(name) && (meta === undefined || name.slice(PREFIX.length).toLowerCase() === meta)) return true;
+  }
   return false;
 }

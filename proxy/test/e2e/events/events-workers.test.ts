@@ -45,9 +45,30 @@ t.test('what a worker had that is killed is vacated', async (t) => {
   const bob = await open(t, `${holdfast.clients}/?user=bob`);
   await bob.until('opened\n');
   await until('user bob', () => receiver.of('user_online').some(({ user }) => user === 'bob'));
+  let isGone = false;
+  void bob.end().then(() => {
+    isGone = true;
+  });
+  // One after the other: a port that the system has chosen goes with the last worker.
   const children = `/proc/${holdfast.child.pid}/task/${holdfast.child.pid}/children`;
-  for (const pid of readFileSync(children, 'utf8').trim().split(' ')) process.kill(Number(pid), 'SIGKILL');
+  for (const [n, pid] of readFileSync(children, 'utf8').trim().split(' ').entries()) {
+    if (isGone) break;
+    process.kill(Number(pid), 'SIGKILL');
+    const ended = () => holdfast.metric('holdfast_workers_ended_total{cause="SIGKILL"}');
+    await until('its end', async () => (await ended()) === n + 1);
+    await until('the next one', async () => (await holdfast.metric('holdfast_workers')) === 2);
+  }
   t.equal(await bob.end(), 'broken');
   await receiver.have('channel_vacated', before + 1);
   await until('bob is gone', () => receiver.of('user_offline').some(({ user }) => user === 'bob'));
+});
+
+t.test('what workers report when they end is sent', async (t) => {
+  const before = receiver.of('connection_closed').length;
+  const clients = await Promise.all([1, 2, 3, 4].map((n) => open(t, `${holdfast.clients}/?last${n}`)));
+  for (const client of clients) await client.until('opened\n');
+  await holdfast.child.stop();
+  const closed = receiver.of('connection_closed').slice(before);
+  t.equal(closed.length, 4);
+  t.match(closed, Array(4).fill({ reason: 'shutdown' }));
 });

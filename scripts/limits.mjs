@@ -58,6 +58,7 @@ const sections = [
     title: 'Redis and nodes',
     folders: ['backplane/redis', 'cluster', 'occupancy'].map((name) => `control-api/src/${name}`),
   },
+  { title: 'Events', folders: ['control-api/src/events', 'proxy/src/telemetry/events'] },
   {
     title: 'Control API and ZeroMQ',
     folders: ['control-api/src'],

@@ -58,6 +58,11 @@ export type {
 } from './cluster/connection-questions.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
+export { CustomerEvents, type CustomerEventsOptions, LAST_EVENTS_MS } from './events/customer-events.js';
+export { type CustomerEvent, type EventSink, type EventType, eventTypes, isEventType } from './events/event.js';
+export { type EventCounts, type EventDropReason, Outbox, type OutboxOptions } from './events/outbox.js';
+export { type EventReceiver, HttpReceiver, type PostResult } from './events/receiver.js';
+export { type EventKey, readEventKeys, signatures } from './events/signature.js';
 export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
 export { certificateNames } from './http/client-certificate.js';
 export type { ListenAddress } from './http/listen.js';

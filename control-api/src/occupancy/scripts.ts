@@ -11,6 +11,7 @@
  * A count changes only together with the set of the node, so that reports can be repeated.
  */
 import { script } from '../backplane/redis/connection/commands.js';
+import { HEARTBEAT_MS } from '../cluster/redis.js';
 import { type OccupancyEdge, readKey } from './occupancy.js';
 
 /**
@@ -89,6 +90,11 @@ return done()
  * be taken out, edges.
  */
 export const beatScript = script(`${COMMON}
+-- Where no node could beat, Redis was away: all of them have another chance, or those who are late would count as dead.
+local newest = redis.call('ZREVRANGE', beats, 0, 0, 'WITHSCORES')[2]
+if newest and now - tonumber(newest) > ${2 * HEARTBEAT_MS} then
+  for _, node in ipairs(redis.call('ZRANGE', beats, 0, -1)) do redis.call('ZADD', beats, now, node) end
+end
 local lost = not isKnown(ARGV[1], ARGV[2])
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', beats, '-inf', now - ARGV[3])) do
   redis.call('ZREM', beats, dead)

@@ -39,6 +39,7 @@ export class OccupancyShard implements OccupancyCounts {
   /** Redis has nothing of this node, or has forgotten it: it has to begin anew. */
   #isNew = true;
   #isBeatDue = false;
+  #isClosing = false;
   /** It was said that it fails. */
   #isFailing = false;
   #timer: unknown;
@@ -67,26 +68,28 @@ export class OccupancyShard implements OccupancyCounts {
   }
 
   async close(): Promise<void> {
-    if (this.#listener === undefined) return;
-    this.#listener = undefined;
+    if (this.#listener === undefined || this.#isClosing) return;
+    this.#isClosing = true;
     const { clock, node, delay } = this.#options;
     this.#held.close();
     clock.clear(this.#timer);
     clock.clear(this.#beatTimer);
+    // What Redis answers now is reported nowhere else.
     await this.#work;
+    this.#listener = undefined;
     // If that fails, the node counts as dead when its heartbeats stop.
     await this.#run(endScript, [node, NODE_TTL_MS, Math.min(delay, NODE_TTL_MS)]).catch(() => {});
   }
 
   #beat(): void {
-    if (this.#listener === undefined) return;
+    if (this.#isClosing) return;
     this.#isBeatDue = true;
     this.#beatTimer = this.#options.clock.after(HEARTBEAT_MS, () => this.#beat());
     this.#workNow();
   }
 
   #workIn(ms: number): void {
-    if (this.#work !== undefined || this.#listener === undefined) return;
+    if (this.#work !== undefined || this.#isClosing) return;
     this.#timer ??= this.#options.clock.after(ms, () => this.#workNow());
   }
 
@@ -119,7 +122,7 @@ export class OccupancyShard implements OccupancyCounts {
 
   /** Until there is nothing more to do. */
   async #workOff(): Promise<void> {
-    while (this.#listener !== undefined) {
+    while (!this.#isClosing) {
       if (this.#isBeatDue) await this.#sendBeat();
       else if (this.#held.hasChanges) await this.#report();
       else return;

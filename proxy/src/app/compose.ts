@@ -2,6 +2,7 @@
 import {
   type Backplane,
   type Containment,
+  type EventSink,
   historyOf,
   type OccupancyCounts,
   type StatsSink,
@@ -11,6 +12,7 @@ import { AgeLimit } from '../channels/age-limit.js';
 import { Expiries } from '../channels/expiries.js';
 import { ChannelPresence } from '../channels/presence.js';
 import { ChannelRegistry } from '../channels/registry.js';
+import type { SubscriberEvents } from '../channels/subscriber-deps.js';
 import { AddressGate } from '../clients/connection-gate.js';
 import { type Config, processesFor } from '../config/config.js';
 import { ChannelInterest, ItemDelivery } from '../delivery/item-delivery.js';
@@ -81,6 +83,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly statsSink: StatsSink;
   /** Counts who joins and leaves channels, for routes that have it published. Left out: nobody is announced. */
   readonly presence?: OccupancyCounts | undefined;
+  /** Where events for the customer go. Undefined: there are none. */
+  readonly events?: EventSink | undefined;
   /** Left out: traces are not followed. */
   readonly tracing?: Tracing | undefined;
 }
@@ -114,12 +118,14 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     metrics,
     subscribersOf: (channel) => registry.of(channel),
     sink: statsSink,
+    events: deps.events,
+    clock,
   });
   const { messageWait, updateOnFirstSubscription, subscriptionLinger, presenceDelay } = config;
   const delivery = new ItemDelivery(() => registry, {
     clock,
     messageWait,
-    limiter: makeLimiter(config, log, metrics, faults, clock),
+    limiter: makeLimiter(config, log, telemetry.subscribers, faults, clock),
     events: metrics,
     arrived: telemetry.itemArrived,
     delivered: (receivers, since) => metrics.items.delivered(receivers, since),
@@ -143,6 +149,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     ages,
     expiries,
     presence,
+    users: telemetry.users,
   });
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
@@ -228,7 +235,7 @@ function reportFastPaths(log: RootLog, metrics: Metrics): (isFound: boolean) => 
 function makeLimiter(
   { messageRate, messageHwm, messageBlockSize }: Config,
   log: RootLog,
-  events: Metrics,
+  events: SubscriberEvents,
   faults: Containment,
   clock: Clock,
 ): RateLimiter | undefined {

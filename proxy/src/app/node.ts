@@ -123,7 +123,7 @@ export class HoldfastNode {
   }
 
   #makeServing(config: Config, metrics: Metrics, overrides: Overrides): Serving {
-    const { hub, zeromq: statsSink, presence } = this.#control;
+    const { hub, events, presence, zeromq: statsSink } = this.#control;
     const count = processesFor(config);
     if (count > 1) {
       return new WorkerPool({
@@ -134,6 +134,7 @@ export class HoldfastNode {
         faults: this.faults,
         statsSink,
         presence,
+        events,
         log: this.#log.child('workers'),
       });
     }
@@ -147,6 +148,7 @@ export class HoldfastNode {
       faults: this.faults,
       statsSink,
       presence: presence.share(),
+      events,
       instance,
       isShared: false,
     });

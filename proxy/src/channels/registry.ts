@@ -25,6 +25,14 @@ export interface SubscriptionWatch {
   closed(channel: string): void;
 }
 
+/** Is called with the users of subscribers. */
+export interface UserWatch {
+  /** A subscriber that has entered has this user, or none; called again when that changes. */
+  set(subscriber: Subscriber, user: string | undefined): void;
+  /** It has left. */
+  leave(subscriber: Subscriber): void;
+}
+
 /** Those that follow what the registry knows; each can be left out. */
 export interface RegistryFollowers {
   readonly subscriptions?: SubscriptionWatch | undefined;
@@ -34,6 +42,7 @@ export interface RegistryFollowers {
   readonly expiries?: Expiries | undefined;
   /** Lists members of channels. */
   readonly presence?: ChannelPresence | undefined;
+  readonly users?: UserWatch | undefined;
 }
 
 const NOBODY: ReadonlySet<Subscriber> = new Set();
@@ -134,13 +143,18 @@ export class ChannelRegistry {
     this.#followers.ages?.enter(subscriber);
     if (expires !== undefined) this.setExpiry(subscriber, expires);
     if (subscriber.session !== undefined) this.#sessions.set(subscriber.session, subscriber);
-    if (meta !== undefined && meta.size > 0) this.users.set(subscriber, meta.get(USER_META));
+    if (meta === undefined || meta.size === 0) return;
+    const user = meta.get(USER_META);
+    this.users.set(subscriber, user);
+    if (user !== undefined) this.#followers.users?.set(subscriber, user);
   }
 
   /** The subscriber with this id has another user, or none; nothing where it has left. */
   identify(id: string, user: string | undefined): void {
     const subscriber = this.find(id);
-    if (subscriber !== undefined) this.users.set(subscriber, user);
+    if (subscriber === undefined) return;
+    this.users.set(subscriber, user);
+    this.#followers.users?.set(subscriber, user);
   }
 
   /** Ends what `enter` began; the channels are left by `remove`. One that `comesBack`, with the same id, has not ended. */
@@ -151,6 +165,7 @@ export class ChannelRegistry {
     this.#followers.ages?.leave(subscriber);
     this.#followers.expiries?.delete(subscriber);
     this.users.leave(subscriber);
+    this.#followers.users?.leave(subscriber);
     if (session !== undefined) this.#sessions.delete(session);
     if (comesBack) return;
     this.#ended.add(id);

@@ -251,7 +251,7 @@ export class ResponseHold
     } catch (error) {
       if (!(error instanceof GripError)) throw error;
       const { events, log } = this.deps.subscriber;
-      events.itemDropped('response', 'patch-limit');
+      events.itemDropped('response', 'patch-limit', delivery.item.channel);
       log.warn({ id: this.id, error: error.message }, 'item not delivered: its patch was refused');
       return undefined;
     }

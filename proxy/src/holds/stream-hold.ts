@@ -179,7 +179,9 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (format.action === 'hint' && !this.#terms.hasNext) return false;
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
-    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#queue = queued(this.#queue, delivery);
+    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes, delivery.item.channel)) {
+      this.#queue = queued(this.#queue, delivery);
+    }
     return true;
   }
 

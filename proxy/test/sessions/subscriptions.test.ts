@@ -23,7 +23,7 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
       leave: (channel, user) => void members.push(`-${channel} ${user}`),
     },
   });
-  const registry = new ChannelRegistry(backplane, new ManualClock(), 0, undefined, undefined, channels);
+  const registry = new ChannelRegistry(backplane, new ManualClock(), 0, { presence: channels });
   const subscriber: Subscriber = {
     id: 's1',
     kind: 'ws',

@@ -6,6 +6,7 @@ import {
   type BackplaneHub,
   type Connections,
   type Containment,
+  type EventSink,
   type Log,
   MessageEncoder,
   type Question,
@@ -65,6 +66,8 @@ export interface WorkerPoolOptions {
   readonly faults: Containment;
   readonly statsSink: StatsSink;
   readonly presence: ControlPlane['presence'];
+  /** Undefined: nobody wants events. */
+  readonly events: EventSink | undefined;
   readonly log: Log;
 }
 
@@ -260,9 +263,10 @@ export class WorkerPool implements Serving {
   }
 
   #fill(place: Place): WorkerProcess {
-    const { hub, statsSink, presence, log, faults } = this.#options;
+    const { hub, presence } = this.#options;
     const number = ++this.#started;
     const worker = new WorkerProcess({
+      ...this.#options,
       number,
       init: () => ({
         config: this.#config,
@@ -272,13 +276,9 @@ export class WorkerPool implements Serving {
         history: hub.hasHistory,
         wants: this.#wants,
       }),
-      hub,
       encoder: this.#encoder,
       turn: this.#turn,
-      statsSink,
       presence: presence.share(),
-      log,
-      faults,
       ended: (signal, status) => this.#ended(place, worker, signal, status),
     });
     place.worker = worker;
@@ -388,8 +388,9 @@ const part = (limit: number, workers: number): number => Math.max(1, Math.ceil(l
 function workerConfig(config: Config, workers: number): Config {
   return {
     ...config,
-    // The control API is the primary's.
+    // The control API is the primary's, and so is what sends events.
     controlKey: undefined,
+    eventsKey: undefined,
     // A random one must be the same for all: clients come back to any of them.
     resumeKey: { kind: 'secret', secret: resumeKey(config.resumeKey, config.sigKey) },
     clientMaxconn: part(config.clientMaxconn, workers),

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import {
   type BackplaneHub,
   type Containment,
+  type EventSink,
   type Log,
   type MessageEncoder,
   type OccupancyShare,
@@ -14,6 +15,7 @@ import {
 import type { Config } from '../../config/config.js';
 import { WorkerError } from '../../errors.js';
 import { guardedClock, realClock, type Timer } from '../../runtime/clock.js';
+import { type WorkerReport, WorkerReports } from '../customer-events.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { PIPE_FD, Pipe } from './pipe.js';
@@ -76,6 +78,8 @@ export interface WorkerProcessOptions {
   readonly statsSink: StatsSink;
   /** For this worker alone; closed with it. */
   readonly presence: OccupancyShare;
+  /** Undefined: nobody wants events. */
+  readonly events: EventSink | undefined;
   readonly log: Log;
   readonly faults: Containment;
   /** Called once when the process has ended: by a signal, with its name, or by itself, with its status. */
@@ -97,7 +101,7 @@ export class WorkerProcess {
   readonly #exited: Promise<void>;
   readonly #link: WorkerLink;
 
-  constructor({ init, number, hub, encoder, turn, statsSink, presence, log, faults, ended }: WorkerProcessOptions) {
+  constructor({ init, number, hub, encoder, turn, statsSink, presence, events, log, faults, ended }: WorkerProcessOptions) {
     this.number = number;
     this.#log = log;
     this.#process = cluster.fork();
@@ -116,6 +120,8 @@ export class WorkerProcess {
       statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),
     );
     this.channel.on(PRESENCE_TOPIC, (rows: readonly PresenceRow[]) => carryOut(rows, presence));
+    const reports = new WorkerReports(events);
+    this.channel.on('events', (reported: readonly WorkerReport[]) => reports.take(reported));
     this.channel.on('load', (load: WorkerLoad) => {
       this.#load = load;
     });
@@ -143,6 +149,7 @@ export class WorkerProcess {
       this.#isServing = false;
       void link.close();
       presence.close();
+      reports.close();
       ended(signal ?? undefined, signal === null ? status : undefined);
     });
   }

@@ -4,7 +4,7 @@
  * Pushpin's paths are exact, and answered in the format that Accept chooses; the views are always JSON.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { channelNameFault, parseItems } from '@holdfast/grip';
+import { channelNameFault, ItemWarnings, parseItems } from '@holdfast/grip';
 import {
   type Answer,
   answerTo,
@@ -15,6 +15,7 @@ import {
   lengthRequired,
   nameRefused,
   published,
+  publishedTo,
   root,
   shown,
   unknownCoding,
@@ -22,27 +23,34 @@ import {
 } from './http/answer.js';
 import { codingOf, decodeBody } from './http/body.js';
 import type { Format } from './http/negotiate.js';
+import { preferredWait } from './http/prefer.js';
 import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';
 import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
 import type { ChannelTaps } from './views/channel-taps.js';
-import type { ClusterViews } from './views/cluster-views.js';
+import { ANSWER_WITHIN_MS, type ClusterViews } from './views/cluster-views.js';
+import { REACH_MAX_MS, reachChannels } from './views/reach.js';
 
 /** What a handler of the control API gets. */
 export interface ControlCall extends RouteCall {
   readonly headers: IncomingHttpHeaders;
   /** Whole, and still in its Content-Encoding. */
   readonly body: Buffer;
+  /** Of the answer. */
+  readonly format: Format;
   /** For answers that go on. */
   readonly response: ServerResponse;
   /** To be called with the number of items that such an answer had, when it is over. */
   readonly ended: (items: number) => void;
+  /** To be called at once by a handler that hands over what is published only when this has resolved, which must not reject. */
+  readonly handsOverAfter: (until: Promise<unknown>) => void;
 }
 
 /**
  * Answers a request. Undefined when the answer has begun, and goes on for as long as the client stays. What is published has been
- * handed over when it returns, so that pipelined requests keep their order. Never rejects.
+ * handed over when it returns, or is at once after what `handsOverAfter` got, so that pipelined requests keep their order. Never
+ * rejects.
  */
 export type ControlHandler = (call: ControlCall) => Promise<Answer | undefined> | Answer;
 
@@ -57,9 +65,9 @@ export interface ControlRoute extends Route<ControlHandler> {
 }
 
 /** What a handler gets of a request that has come whole. */
-export type WholeCall = Omit<ControlCall, 'response' | 'ended'>;
+export type WholeCall = Omit<ControlCall, 'response' | 'ended' | 'handsOverAfter'>;
 
-/** Answers one. As with `ControlHandler`, what is published has been handed over when it returns. Never rejects. */
+/** Answers one. What is published has been handed over when it returns. Never rejects. */
 export type WholeHandler = (call: WholeCall) => Promise<Answer>;
 
 /** How the control API looks at the nodes. */
@@ -111,16 +119,18 @@ export function controlRoutes({
   drain,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
-  const publish = async (call: WholeCall): Promise<Answer> => {
+  const parts = { publisher, cluster: views?.cluster, pushInHttpMaxBodySize };
+  const publish = async (call: PublishCall): Promise<Answer> => {
     const since = performance.now();
-    const answer = await answerPublish(publisher, call, pushInHttpMaxBodySize);
+    const answer = await answerPublish(parts, call);
     publisher.ended(controlResult(answer.status), since);
     return answer;
   };
+  const publishing = { method: 'POST', path: '/publish/?', query: ['reach'], scope: 'publish' } as const;
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
-    { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish, whole: publish },
+    { ...publishing, check: checkPublish, handler: publish, whole: publish },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
     ...(drain === undefined ? [] : drainRoutes(drain)),
@@ -224,21 +234,47 @@ function traceOf({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext
   return readTraceContext(valuesOf(traceparent), valuesOf(tracestate));
 }
 
-/** No `await` before the publisher is called. */
+/** A publish, whole or not; only where it can wait for something else may its reach be counted. */
+type PublishCall = WholeCall & Partial<Pick<ControlCall, 'handsOverAfter'>>;
+
+interface PublishParts extends Pick<ControlRoutesOptions, 'publisher' | 'pushInHttpMaxBodySize'> {
+  /** Undefined where nodes cannot be asked. */
+  readonly cluster: ClusterViews | undefined;
+}
+
+/** How long the nodes may take to count the reach, in ms, and whether that was preferred; undefined where nobody asks for it. */
+function askedReach({ headers, query }: WholeCall): { readonly ms: number; readonly isPreferred: boolean } | undefined {
+  const preferred = preferredWait(headers.prefer);
+  if (preferred !== undefined) return { ms: Math.min(preferred, REACH_MAX_MS), isPreferred: true };
+  return query?.get('reach') === '1' ? { ms: ANSWER_WITHIN_MS, isPreferred: false } : undefined;
+}
+
+/** No `await` before the publisher is called, unless later requests of the connection wait too. */
 async function answerPublish(
-  publisher: Publisher,
-  { body, headers, principal }: WholeCall,
-  pushInHttpMaxBodySize: number,
+  { publisher, cluster, pushInHttpMaxBodySize }: PublishParts,
+  call: PublishCall,
 ): Promise<Answer> {
+  const { body, headers, principal, format, handsOverAfter } = call;
   const coding = codingOf(headers);
   const plain = coding === undefined ? body : decodeBody(body, coding, pushInHttpMaxBodySize);
   if (plain === 'too-large') return bodyTooLarge(pushInHttpMaxBodySize);
   if (plain === 'malformed') return codingMalformed(coding as string);
   try {
-    const items = parseItems(plain);
+    const warnings = format === 'json' ? new ItemWarnings() : undefined;
+    const items = parseItems(plain, warnings);
     const refused = principal?.refuseItems(items);
     if (refused !== undefined) return { ...refused, logged: { items: items.length } };
-    return published(await publisher.publish(items, publisher.followsTraces ? traceOf(headers) : undefined));
+    const trace = publisher.followsTraces ? traceOf(headers) : undefined;
+    const asked = cluster && handsOverAfter && askedReach(call);
+    if (asked === undefined || cluster === undefined || items.length === 0)
+      return published(await publisher.publish(items, trace, { warnings }), headers.accept !== undefined);
+    const counting = cluster.reach(reachChannels(items), asked.ms);
+    handsOverAfter?.(counting);
+    const reach = await counting;
+    const receipts = await publisher.publish(items, trace, { reach, warnings });
+    // What could not be counted is not said to have been.
+    if (reach === undefined) return published(receipts, true);
+    return publishedTo(receipts, reach.silent, asked.isPreferred ? asked.ms : undefined);
   } catch (error) {
     return answerTo(error);
   }

@@ -36,6 +36,8 @@ export const SILENT_AFTER_MS = 7_000;
 export type Question =
   /** What the node knows of a channel: a `ChannelView`. */
   | { readonly about: 'channel'; readonly name: string }
+  /** Who is subscribed to each of these channels: a list of `SubscriberCounts`, in the same order. */
+  | { readonly about: 'reach'; readonly channels: readonly string[] }
   /** One connection: a `ConnectionView`, or null from nodes that do not have it. */
   | { readonly about: 'connection'; readonly id: string }
   /** Ends one connection: true from the node that had it, false from the others. */

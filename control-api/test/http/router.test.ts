@@ -61,6 +61,25 @@ t.test('a name that is no UTF-8, or too long, is 400, but the method is looked a
   }
 });
 
+t.test('a query string has names that the row takes, or makes a path that is not there', async (t) => {
+  const some = new Router([
+    { ...row('POST', '/publish/?', 'publish'), query: ['reach'] },
+    { ...row('GET', '/connections', 'list'), query: ['user', 'limit'] },
+    row('DELETE', '/connections', 'all'),
+  ]);
+  const at = (method: string, url: string) => {
+    const match = some.match(method, url)?.found;
+    return match && ('row' in match ? [match.row.handler, [...(match.query ?? [])].flat()] : match.status);
+  };
+  t.strictSame(at('POST', '/publish?reach=1'), ['publish', ['reach', '1']]);
+  t.strictSame(at('POST', '/publish/'), ['publish', []]);
+  t.strictSame(at('GET', '/connections?user=a%2Fb&limit=2'), ['list', ['user', 'a/b', 'limit', '2']]);
+  t.equal(at('GET', '/publish/?reach=1'), 405);
+  for (const url of ['/publish/?', '/publish/?a', '/publish/?reach=1&a', '/publish/?constructor', '/publish?/?reach'])
+    t.equal(at('POST', url), undefined, url);
+  t.equal(at('DELETE', '/connections?user=a'), undefined, 'each row has names of its own');
+});
+
 t.test('it knows which methods any of its rows takes', async (t) => {
   const some = new Router([row('GET', '/a', 'a'), row('POST', '/b', 'b')]);
   t.strictSame(

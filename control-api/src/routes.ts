@@ -4,7 +4,8 @@
  * Pushpin's paths are exact, and answered in the format that Accept chooses; the views are always JSON.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { channelNameFault, ItemWarnings, parseItems } from '@holdfast/grip';
+import { channelNameFault, type Item, ItemWarnings, parseItems } from '@holdfast/grip';
+import { bodyItem, bodyItemQuery } from './body-item.js';
 import {
   type Answer,
   answerTo,
@@ -120,17 +121,23 @@ export function controlRoutes({
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
   const parts = { publisher, cluster: views?.cluster, pushInHttpMaxBodySize };
-  const publish = async (call: PublishCall): Promise<Answer> => {
-    const since = performance.now();
-    const answer = await answerPublish(parts, call);
-    publisher.ended(controlResult(answer.status), since);
-    return answer;
-  };
-  const publishing = { method: 'POST', path: '/publish/?', query: ['reach'], scope: 'publish' } as const;
+  const timed =
+    (read: ReadItems) =>
+    async (call: PublishCall): Promise<Answer> => {
+      const since = performance.now();
+      const answer = await answerPublish(parts, call, read);
+      publisher.ended(controlResult(answer.status), since);
+      return answer;
+    };
+  const publish = timed((body, _, warnings) => parseItems(body, warnings));
+  const publishBody = timed((body, { params: { channel = '' }, query }) => [bodyItem(channel, query, body)]);
+  const publishing = { method: 'POST', scope: 'publish', check: checkPublish } as const;
+  const bodyQuery = [...bodyItemQuery, 'reach'];
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
-    { ...publishing, check: checkPublish, handler: publish, whole: publish },
+    { ...publishing, path: '/publish/?', query: ['reach'], handler: publish, whole: publish },
+    { ...publishing, path: '/publish/{channel+}', query: bodyQuery, handler: publishBody },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
     ...(drain === undefined ? [] : drainRoutes(drain)),
@@ -237,6 +244,9 @@ function traceOf({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext
 /** A publish, whole or not; only where it can wait for something else may its reach be counted. */
 type PublishCall = WholeCall & Partial<Pick<ControlCall, 'handsOverAfter'>>;
 
+/** Makes the items of a body, whose coding has been taken off. Throws the `GripError` of one that is bad. */
+type ReadItems = (body: Buffer, call: PublishCall, warnings: ItemWarnings | undefined) => Item[];
+
 interface PublishParts extends Pick<ControlRoutesOptions, 'publisher' | 'pushInHttpMaxBodySize'> {
   /** Undefined where nodes cannot be asked. */
   readonly cluster: ClusterViews | undefined;
@@ -253,6 +263,7 @@ function askedReach({ headers, query }: WholeCall): { readonly ms: number; reado
 async function answerPublish(
   { publisher, cluster, pushInHttpMaxBodySize }: PublishParts,
   call: PublishCall,
+  read: ReadItems,
 ): Promise<Answer> {
   const { body, headers, principal, format, handsOverAfter } = call;
   const coding = codingOf(headers);
@@ -261,7 +272,7 @@ async function answerPublish(
   if (plain === 'malformed') return codingMalformed(coding as string);
   try {
     const warnings = format === 'json' ? new ItemWarnings() : undefined;
-    const items = parseItems(plain, warnings);
+    const items = read(plain, call, warnings);
     const refused = principal?.refuseItems(items);
     if (refused !== undefined) return { ...refused, logged: { items: items.length } };
     const trace = publisher.followsTraces ? traceOf(headers) : undefined;

@@ -26,6 +26,7 @@ t.test('every route names the permission that it needs; only the greeting needs 
     [
       '* / none',
       'POST /publish/? publish',
+      'POST /publish/{channel+} publish',
       'POST /recover/? recover',
       'GET /nodes/? view',
       'GET /channels/{name} view',
@@ -41,5 +42,5 @@ t.test('every route names the permission that it needs; only the greeting needs 
 
 t.test('without views and a drain their paths are not there', async (t) => {
   const paths = controlRoutes({ publisher, pushInHttpMaxBodySize: 1 }).map(({ path }) => path);
-  t.strictSame(paths, ['/', '/publish/?', '/recover/?']);
+  t.strictSame(paths, ['/', '/publish/?', '/publish/{channel+}', '/recover/?']);
 });

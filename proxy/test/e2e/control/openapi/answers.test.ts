@@ -70,6 +70,13 @@ t.test('publishes: receipts of every kind, as JSON and as text', async (t) => {
   const text = { headers: { accept: 'text/plain' }, path: '/publish/?reach=1' };
   await publish(t, { items: [streamItem('nobody', 'x')] }, text);
   await publish(t, { items: [] }, { headers: {} });
+  const path = '/publish/room?format=http-stream&format=ws-message&id=raw%20&prev-id=2';
+  const raw = await call(t, holdfast, 'post', '/publish/{channel}', { path, headers: json, body: 'as it is' });
+  t.match(raw.value, { items: [{ id: 'raw ', channel: 'room' }] });
+  await stream.until('as it is');
+  t.equal(await socket.text(), 'x');
+  t.equal(await socket.text(), 'x');
+  t.equal(await socket.text(), 'as it is');
   stream.drop();
   socket.vanish();
 });
@@ -107,6 +114,10 @@ t.test('refusals: in JSON with a code of their status, and in text', async (t) =
     [400, 'post', '/publish/', { body: '{"items":[{}]}' }],
     [400, 'post', '/publish/', { body: 'x' }],
     [400, 'post', '/publish/', { body: 'x', headers: { 'content-encoding': 'gzip' } }],
+    [400, 'post', '/publish/{channel}', { path: '/publish/room', body: 'x' }],
+    [400, 'post', '/publish/{channel}', { path: '/publish/room?format=http-steam', body: 'x' }],
+    [400, 'post', '/publish/{channel}', { path: '/publish/%ff?format=http-stream', body: 'x' }],
+    [404, 'get', '/connections/{id}', { path: '/publish/room?format=http-stream&no=1' }],
     [406, 'post', '/publish/', { body: '{"items":[]}', headers: { accept: 'image/png' } }],
     [413, 'post', '/publish/', { body: 'x'.repeat(1_000_001) }],
     [415, 'post', '/publish/', { body: 'x', headers: { 'content-encoding': 'compress' } }],

@@ -20,13 +20,12 @@ import {
   connectionEnded,
   connectionUnknown,
   forbidden,
-  notFound,
   shown,
   subscribeRefused,
   userUnknown,
 } from './http/answer.js';
 import { type CodedRequest, checkCoding, plainBody } from './http/plain-body.js';
-import { type Principal, QUERY, type RouteCall, type Scope } from './http/router.js';
+import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { ClusterViews, NodeReply } from './views/cluster-views.js';
 import {
   type ConnectionView,
@@ -44,13 +43,9 @@ import { cursorOf, mergePages, type Page, type RowKind } from './views/pages.js'
 export interface ConnectionCall extends RouteCall, CodedRequest {}
 
 /** One row. All answers are JSON. */
-export interface ConnectionRoute {
-  readonly method: string;
-  readonly path: string;
-  readonly scope: Scope;
+export interface ConnectionRoute extends Route<(call: ConnectionCall) => Promise<Answer> | Answer> {
   readonly format: 'json';
   readonly check?: (headers: IncomingHttpHeaders) => Answer | undefined;
-  readonly handler: (call: ConnectionCall) => Promise<Answer> | Answer;
 }
 
 type Handler = ConnectionRoute['handler'];
@@ -73,13 +68,18 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
     format: 'json',
     handler,
   });
+  /** With a query, which the handler reads. */
+  const asked = (method: string, path: string, scope: Scope, handler: Handler): ConnectionRoute => ({
+    ...row(method, path, scope, handler),
+    query: 'any',
+  });
   const withBody = (
     path: string,
     scope: Scope,
     act: (call: ConnectionCall, body: Buffer) => Promise<Answer> | Answer,
   ) => ({
     ...row('POST', path, scope, (call) => {
-      const body = refusedQuery(call.params) ?? plainBody(call, bodyMax);
+      const body = plainBody(call, bodyMax);
       return Buffer.isBuffer(body) ? act(call, body) : body;
     }),
     check: checkCoding,
@@ -98,12 +98,12 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
       return seen ?? answerSubscribe(cluster, call.params.id ?? '', channels, isOn);
     });
   return [
-    row(
+    asked(
       'GET',
-      '/channels{?}',
+      '/channels',
       'view',
-      forAll('view', ({ params }) => {
-        const read = readChannelList(params[QUERY] ?? '');
+      forAll('view', ({ query = '' }) => {
+        const read = readChannelList(query);
         if (isRefusal(read)) return read;
         return cluster.gather({ about: 'channels', ...read }, readChannelPage, (replies, silent) => {
           const page = mergePages(
@@ -115,30 +115,27 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
         });
       }),
     ),
-    row(
+    asked(
       'GET',
-      '/connections{?}',
+      '/connections',
       'view',
-      forAll('view', ({ params }) => {
-        const read = readConnectionList(params[QUERY] ?? '', channelNameMax);
+      forAll('view', ({ query = '' }) => {
+        const read = readConnectionList(query, channelNameMax);
         return isRefusal(read) ? read : answerConnections(cluster, read, {});
       }),
     ),
-    row(
-      'GET',
-      '/connections/{id+}{?}',
-      'view',
-      ({ params, principal }) => refusedQuery(params) ?? viewOf(cluster, params.id ?? '', 'view', principal),
+    row('GET', '/connections/{id+}', 'view', ({ params: { id = '' }, principal }) =>
+      viewOf(cluster, id, 'view', principal),
     ),
-    row('DELETE', '/connections/{id+}{?}', 'disconnect', async (call) => {
-      const { id = '', [QUERY]: query = '' } = call.params;
-      const read = readEnd(query, false);
+    asked('DELETE', '/connections/{id+}', 'disconnect', async (call) => {
+      const { id = '' } = call.params;
+      const read = readEnd(call.query ?? '', false);
       if (isRefusal(read)) return read;
       const { close } = read;
       const refusal = await refusalOf(cluster, call, 'disconnect');
       return refusal ?? cluster.answer({ about: 'disconnect', id, ...(close !== undefined && { close }) });
     }),
-    withBody('/connections/{id+}{?}', 'publish', async (call, body) => {
+    withBody('/connections/{id+}', 'publish', async (call, body) => {
       const read = readDirectItem(body);
       if (isRefusal(read)) return read;
       const { id = '' } = call.params;
@@ -151,22 +148,20 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
     }),
     subscribe('/connections/{id+}/subscribe', true),
     subscribe('/connections/{id+}/unsubscribe', false),
-    row(
+    asked(
       'GET',
-      '/users/{user+}{?}',
+      '/users/{user+}',
       'view',
-      forAll('view', ({ params }) => {
-        const { user = '', [QUERY]: query = '' } = params;
+      forAll('view', ({ params: { user = '' }, query = '' }) => {
         const read = readUserList(query);
         return isRefusal(read) ? read : answerConnections(cluster, { user, ...read }, { user });
       }),
     ),
-    row(
+    asked(
       'DELETE',
-      '/users/{user+}{?}',
+      '/users/{user+}',
       'disconnect',
-      forAll('disconnect', ({ params }) => {
-        const { user = '', [QUERY]: query = '' } = params;
+      forAll('disconnect', ({ params: { user = '' }, query = '' }) => {
         const read = readEnd(query, true);
         if (isRefusal(read)) return read;
         return cluster.gather({ about: 'disconnect-user', user, ...read }, readOrderResult, (replies, silent) => {
@@ -176,7 +171,7 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
       }),
     ),
     withBody(
-      '/users/{user+}{?}',
+      '/users/{user+}',
       'publish',
       forAllWithBody('publish', ({ params, principal }, body) => {
         const read = readDirectItem(body);
@@ -186,11 +181,6 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
       }),
     ),
   ];
-}
-
-/** Where only other methods of the path take a query, there is nothing at a path with one. */
-function refusedQuery(params: RouteCall['params']): Answer | undefined {
-  return (params[QUERY] ?? '') === '' ? undefined : notFound;
 }
 
 /** For callers that may do it on all channels. */

@@ -68,6 +68,7 @@ export { certificateNames } from './http/client-certificate.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { type OriginList, PageGuard } from './http/page-guard.js';
+export { receiptNotes } from './http/receipt-notes.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
 export { LocalOccupancy, type LocalOccupancyOptions } from './occupancy/local.js';
 export type { Occupancy, OccupancyCounts, OccupancyEdge, OccupancyListener } from './occupancy/occupancy.js';
@@ -148,6 +149,7 @@ export {
   type SubscribeResult,
 } from './views/connection-answers.js';
 export { byCodeUnits, type Page } from './views/pages.js';
+export { REACH_CHANNELS, REACH_MAX_MS, Reach, type SubscriberCounts } from './views/reach.js';
 export type { Connections } from './zmq/command.js';
 export { type CurveKeyPair, isCurveKey, makeCurveKeyPair, publicCurveKey } from './zmq/curve.js';
 export { parseSpec as checkZeroMqSpec, pushPacket } from './zmq/library.js';

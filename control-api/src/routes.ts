@@ -4,7 +4,8 @@
  * Pushpin's paths are exact, and answered in the format that Accept chooses; the views are always JSON.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { channelNameFault, parseItems } from '@holdfast/grip';
+import { channelNameFault, type Item, ItemWarnings, parseItems } from '@holdfast/grip';
+import { bodyItem, bodyItemQuery } from './body-item.js';
 import { connectionRoutes } from './connection-routes.js';
 import {
   type Answer,
@@ -14,33 +15,41 @@ import {
   lengthRequired,
   nameRefused,
   published,
+  publishedTo,
   root,
   shown,
   updated,
 } from './http/answer.js';
 import type { Format } from './http/negotiate.js';
 import { checkCoding, plainBody } from './http/plain-body.js';
-import type { Route, RouteCall, Scope } from './http/router.js';
+import { preferredWait } from './http/prefer.js';
+import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';
 import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
 import type { ChannelTaps } from './views/channel-taps.js';
-import type { ClusterViews } from './views/cluster-views.js';
+import { ANSWER_WITHIN_MS, type ClusterViews } from './views/cluster-views.js';
+import { REACH_MAX_MS, reachChannels } from './views/reach.js';
 
 /** What a handler of the control API gets. */
 export interface ControlCall extends RouteCall {
   readonly headers: IncomingHttpHeaders;
   /** Whole, and still in its Content-Encoding. */
   readonly body: Buffer;
+  /** Of the answer. */
+  readonly format: Format;
   /** For answers that go on. */
   readonly response: ServerResponse;
   /** To be called with the number of items that such an answer had, when it is over. */
   readonly ended: (items: number) => void;
+  /** To be called at once by a handler that hands over what is published only when this has resolved, which must not reject. */
+  readonly handsOverAfter: (until: Promise<unknown>) => void;
 }
 
 /**
  * Answers a request. Undefined when the answer has begun, and goes on for as long as the client stays. What is published has been
- * handed over when it returns, so that pipelined requests keep their order. Never rejects.
+ * handed over when it returns, or is at once after what `handsOverAfter` got, so that pipelined requests keep their order. Never
+ * rejects.
  */
 export type ControlHandler = (call: ControlCall) => Promise<Answer | undefined> | Answer;
 
@@ -55,9 +64,9 @@ export interface ControlRoute extends Route<ControlHandler> {
 }
 
 /** What a handler gets of a request that has come whole. */
-export type WholeCall = Omit<ControlCall, 'response' | 'ended'>;
+export type WholeCall = Omit<ControlCall, 'response' | 'ended' | 'handsOverAfter'>;
 
-/** Answers one. As with `ControlHandler`, what is published has been handed over when it returns. Never rejects. */
+/** Answers one. What is published has been handed over when it returns. Never rejects. */
 export type WholeHandler = (call: WholeCall) => Promise<Answer>;
 
 /** How the control API looks at the nodes. */
@@ -109,16 +118,24 @@ export function controlRoutes({
   drain,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
-  const publish = async (call: WholeCall): Promise<Answer> => {
-    const since = performance.now();
-    const answer = await answerPublish(publisher, call, pushInHttpMaxBodySize);
-    publisher.ended(controlResult(answer.status), since);
-    return answer;
-  };
+  const parts = { publisher, cluster: views?.cluster, pushInHttpMaxBodySize };
+  const timed =
+    (read: ReadItems) =>
+    async (call: PublishCall): Promise<Answer> => {
+      const since = performance.now();
+      const answer = await answerPublish(parts, call, read);
+      publisher.ended(controlResult(answer.status), since);
+      return answer;
+    };
+  const publish = timed((body, _, warnings) => parseItems(body, warnings));
+  const publishBody = timed((body, { params: { channel = '' }, query }) => [bodyItem(channel, query, body)]);
+  const publishing = { method: 'POST', scope: 'publish', check: checkPublish } as const;
+  const bodyQuery = [...bodyItemQuery, 'reach'];
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
-    { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish, whole: publish },
+    { ...publishing, path: '/publish/?', query: ['reach'], handler: publish, whole: publish },
+    { ...publishing, path: '/publish/{channel+}', query: bodyQuery, handler: publishBody },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
     ...(views === undefined
@@ -211,19 +228,49 @@ function traceOf({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext
   return readTraceContext(valuesOf(traceparent), valuesOf(tracestate));
 }
 
-/** No `await` before the publisher is called. */
+/** A publish, whole or not; only where it can wait for something else may its reach be counted. */
+type PublishCall = WholeCall & Partial<Pick<ControlCall, 'handsOverAfter'>>;
+
+/** Makes the items of a body, whose coding has been taken off. Throws the `GripError` of one that is bad. */
+type ReadItems = (body: Buffer, call: PublishCall, warnings: ItemWarnings | undefined) => Item[];
+
+interface PublishParts extends Pick<ControlRoutesOptions, 'publisher' | 'pushInHttpMaxBodySize'> {
+  /** Undefined where nodes cannot be asked. */
+  readonly cluster: ClusterViews | undefined;
+}
+
+/** How long the nodes may take to count the reach, in ms, and whether that was preferred; undefined where nobody asks for it. */
+function askedReach({ headers, query }: WholeCall): { readonly ms: number; readonly isPreferred: boolean } | undefined {
+  const preferred = preferredWait(headers.prefer);
+  if (preferred !== undefined) return { ms: Math.min(preferred, REACH_MAX_MS), isPreferred: true };
+  return new URLSearchParams(query).get('reach') === '1' ? { ms: ANSWER_WITHIN_MS, isPreferred: false } : undefined;
+}
+
+/** No `await` before the publisher is called, unless later requests of the connection wait too. */
 async function answerPublish(
-  publisher: Publisher,
-  { body, headers, principal }: WholeCall,
-  pushInHttpMaxBodySize: number,
+  { publisher, cluster, pushInHttpMaxBodySize }: PublishParts,
+  call: PublishCall,
+  read: ReadItems,
 ): Promise<Answer> {
+  const { body, headers, principal, format, handsOverAfter } = call;
   const plain = plainBody({ body, headers }, pushInHttpMaxBodySize);
   if (!Buffer.isBuffer(plain)) return plain;
   try {
-    const items = parseItems(plain);
+    const warnings = format === 'json' ? new ItemWarnings() : undefined;
+    const items = read(plain, call, warnings);
     const refused = principal?.refuseItems(items);
     if (refused !== undefined) return { ...refused, logged: { items: items.length } };
-    return published(await publisher.publish(items, publisher.followsTraces ? traceOf(headers) : undefined));
+    const trace = publisher.followsTraces ? traceOf(headers) : undefined;
+    const asked = cluster && handsOverAfter && askedReach(call);
+    if (asked === undefined || cluster === undefined || items.length === 0)
+      return published(await publisher.publish(items, trace, { warnings }), headers.accept !== undefined);
+    const counting = cluster.reach(reachChannels(items), asked.ms);
+    handsOverAfter?.(counting);
+    const reach = await counting;
+    const receipts = await publisher.publish(items, trace, { reach, warnings });
+    // What could not be counted is not said to have been.
+    if (reach === undefined) return published(receipts, true);
+    return publishedTo(receipts, reach.silent, asked.isPreferred ? asked.ms : undefined);
   } catch (error) {
     return answerTo(error);
   }

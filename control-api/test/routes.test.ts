@@ -26,21 +26,22 @@ t.test('every route names the permission that it needs; only the greeting needs 
     [
       '* / none',
       'POST /publish/? publish',
+      'POST /publish/{channel+} publish',
       'POST /recover/? recover',
       'GET /nodes/? view',
       'GET /channels/{name} view',
       'GET /channels/{name}/members view',
       'GET /channels/{name}/items tap',
-      'GET /channels{?} view',
-      'GET /connections{?} view',
-      'GET /connections/{id+}{?} view',
-      'DELETE /connections/{id+}{?} disconnect',
-      'POST /connections/{id+}{?} publish',
+      'GET /channels view',
+      'GET /connections view',
+      'GET /connections/{id+} view',
+      'DELETE /connections/{id+} disconnect',
+      'POST /connections/{id+} publish',
       'POST /connections/{id+}/subscribe subscribe',
       'POST /connections/{id+}/unsubscribe subscribe',
-      'GET /users/{user+}{?} view',
-      'DELETE /users/{user+}{?} disconnect',
-      'POST /users/{user+}{?} publish',
+      'GET /users/{user+} view',
+      'DELETE /users/{user+} disconnect',
+      'POST /users/{user+} publish',
       'GET /drain/? view',
       'POST /drain/? disconnect',
       'DELETE /drain/? disconnect',
@@ -50,5 +51,5 @@ t.test('every route names the permission that it needs; only the greeting needs 
 
 t.test('without views and a drain their paths are not there', async (t) => {
   const paths = controlRoutes({ publisher, pushInHttpMaxBodySize: 1 }).map(({ path }) => path);
-  t.strictSame(paths, ['/', '/publish/?', '/recover/?']);
+  t.strictSame(paths, ['/', '/publish/?', '/publish/{channel+}', '/recover/?']);
 });

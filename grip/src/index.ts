@@ -25,6 +25,7 @@ export {
   type Formats,
   formatKeys,
   formatNames,
+  formatRows,
   kindRows,
   listFormats,
   type SubscriberKind,
@@ -35,6 +36,7 @@ export {
 export type { HttpResponseFormat, HttpResponseSend } from './item/http-response.js';
 export type { HttpStreamFormat } from './item/http-stream.js';
 export { ITEM_OVERHEAD, type Item, itemBytes, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
+export { ItemWarnings, itemMembers, MAX_ITEM_WARNINGS, MAX_WARNINGS } from './item/warnings.js';
 export type { WsMessageFormat, WsMessageSend } from './item/ws-message.js';
 export { isKeyError, type JwtClaims, type JwtKey, type JwtRead, peekJwt, readJwk, readJwtKey } from './jwt.js';
 export { parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';

@@ -5,9 +5,10 @@ import { ControlError, type ControlErrorCode, errorRow } from '../errors.js';
 import { PartlyPublished, type PublishReceipt } from '../publisher.js';
 import { acceptedCodings } from './body.js';
 import type { Format } from './negotiate.js';
+import { receiptNotes } from './receipt-notes.js';
 
 /**
- * One answer, before it has a form. As text it is `message` and a line feed; as JSON an object with `message`, with
+ * One answer, before it has a form. As text it is `message` and a line feed, with notes a line for each; as JSON an object with `message`, with
  * `items` after a publish, also one that was accepted in part, and with `code` and `detail` when refused, or a view, and a line feed.
  */
 export interface Answer {
@@ -18,6 +19,10 @@ export interface Answer {
   /** What the message of a refusal leaves out, as publishers know its exact text; in JSON, and in the log. */
   readonly detail?: string;
   readonly items?: readonly PublishReceipt[];
+  /** Nodes that did not answer when the reach of a publish was counted; in JSON. */
+  readonly silent?: readonly string[];
+  /** The text has what its reader should know of the receipts, after the message. */
+  readonly isNoted?: boolean;
   /** The members of the JSON form, in the place of those above; for answers that are always JSON. */
   readonly view?: object;
   /** In the place of all forms: a web page, or metrics, with its media type. The status line stays that of the answer. */
@@ -40,8 +45,27 @@ export interface Answer {
 export const root: Answer = { status: 200, message: 'Pushpin API' };
 /** After `/recover/`. */
 export const updated: Answer = { status: 200, message: 'Updated' };
-/** After `/publish/`: the items' receipts are shown in JSON only. */
-export const published = (items: readonly PublishReceipt[]): Answer => ({ status: 200, message: 'Published', items });
+/**
+ * After `/publish/`: the items' receipts are shown in JSON, and in text only noted. Without notes the text is that of Pushpin, byte for
+ * byte.
+ */
+export const published = (items: readonly PublishReceipt[], isNoted: boolean): Answer => ({
+  status: 200,
+  message: 'Published',
+  items,
+  isNoted,
+});
+
+/** After `/publish/` where the reach was to be counted within so many ms, and was. */
+export const publishedTo = (
+  items: readonly PublishReceipt[],
+  silent: readonly string[],
+  preferred: number | undefined,
+): Answer => ({
+  ...published(items, true),
+  silent,
+  ...(preferred !== undefined && { header: ['Preference-Applied', `wait=${preferred}`] }),
+});
 
 /** After a question of a browser that was answered by header fields. */
 export const granted: Answer = { status: 200, message: 'OK' };
@@ -278,13 +302,18 @@ export function encodeAnswer(answer: Answer, format: Format, close: boolean): En
 
 function formOf(answer: Answer, format: Format): { readonly type: string; readonly body: string } {
   return format === 'text'
-    ? { type: 'text/plain', body: `${answer.message}\n` }
+    ? { type: 'text/plain', body: textOf(answer) }
     : { type: 'application/json', body: `${json(answer)}\n` };
 }
 
-function json({ message, items, code, detail, channel, view }: Answer): string {
+function textOf({ message, items, silent, isNoted }: Answer): string {
+  if (isNoted !== true || items === undefined) return `${message}\n`;
+  return `${[message, ...receiptNotes(items, silent)].join('\n')}\n`;
+}
+
+function json({ message, items, silent, code, detail, channel, view }: Answer): string {
   // Absent fields are left out by JSON.stringify.
-  return JSON.stringify(view ?? { message, items, code, detail, channel });
+  return JSON.stringify(view ?? { message, items, silent, code, detail, channel });
 }
 
 /** Sends an answer and completes the response. Harmless when the client has gone. */

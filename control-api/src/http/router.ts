@@ -3,7 +3,7 @@ import { isLongName } from '@holdfast/grip';
 import { type Answer, methodNotAllowed, nameMalformed, nameTooLong } from './answer.js';
 
 /** The permission that the caller of a route needs; `none` is open to everybody who reaches the listener. */
-export type Scope = 'publish' | 'recover' | 'view' | 'tap' | 'disconnect' | 'subscribe' | 'metrics' | 'none';
+export type Scope = 'publish' | 'recover' | 'view' | 'tap' | 'disconnect' | 'metrics' | 'none';
 
 /** Who sent a request, where a listener asks for that. */
 export interface Principal {
@@ -25,14 +25,13 @@ export interface Principal {
 
 /** What every handler gets of a request. */
 export interface RouteCall {
-  /** What stands in the places of the path, decoded; and the query as it came, under {@link QUERY}, of a row that takes one. */
+  /** What stands in the places of the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   /** Undefined where the listener does not ask who calls. */
   readonly principal: Principal | undefined;
+  /** What follows the `?` of the path, as it came; undefined where there is none. Only what the row's `query` lets by. */
+  readonly query?: string | undefined;
 }
-
-/** The name of the query among the places of a path. */
-export const QUERY = '?';
 
 /** One row. */
 export interface Route<Handler> {
@@ -40,9 +39,15 @@ export interface Route<Handler> {
   readonly method: string;
   /**
    * Literal text with places: `{name}` is one percent-encoded segment, which may be empty, `{name+}` one that may not. With `/?`
-   * at its end a slash more makes no other path. A query string does, unless `{?}` stands at the very end, or the listener takes it off.
+   * at its end a slash more makes no other path. A query string does, unless the row's `query` lets it by, or the listener takes
+   * it off.
    */
   readonly path: string;
+  /**
+   * The names that a query string may have: with others there is nothing at the path. `any`: the handler reads it, and refuses with a
+   * reason. Left out, there is nothing at the path with a query.
+   */
+  readonly query?: readonly string[] | 'any';
   /** The permission that a caller needs. */
   readonly scope: Scope;
   readonly handler: Handler;
@@ -53,7 +58,12 @@ export interface RouteMatch<Row> {
   /** The first row of the path, whatever its method. */
   readonly first: Row;
   /** The row to run with the names in the path, or the answer where there is none: 405, or 400 for a name that cannot be. */
-  readonly found: { readonly row: Row; readonly params: Readonly<Record<string, string>> } | Answer;
+  readonly found: RouteFound<Row> | Answer;
+}
+
+/** A row with what the URL says beside its path. */
+export interface RouteFound<Row> extends Pick<RouteCall, 'params' | 'query'> {
+  readonly row: Row;
 }
 
 interface Path<Row> {
@@ -89,6 +99,22 @@ export class Router<Row extends Route<unknown>> {
 
   /** What is at a path; undefined where there is nothing. */
   match(method: string, url: string): RouteMatch<Row> | undefined {
+    const at = url.indexOf('?');
+    return at < 0 ? this.#match(method, url, undefined) : this.#matchQuery(method, url, at);
+  }
+
+  /** A query that the row does not take makes a path that is not there. */
+  #matchQuery(method: string, url: string, at: number): RouteMatch<Row> | undefined {
+    const query = url.slice(at + 1);
+    const match = this.#match(method, url.slice(0, at), query);
+    if (match === undefined) return undefined;
+    const { query: known = [] } = 'row' in match.found ? match.found.row : match.first;
+    if (known === 'any') return match;
+    const names = [...new URLSearchParams(query).keys()];
+    return names.length > 0 && names.every((name) => known.includes(name)) ? match : undefined;
+  }
+
+  #match(method: string, url: string, query: string | undefined): RouteMatch<Row> | undefined {
     for (const { pattern, names, rows } of this.#paths) {
       const values = pattern.exec(url);
       if (values === null) continue;
@@ -98,7 +124,7 @@ export class Router<Row extends Route<unknown>> {
         return { first, found: methodNotAllowed(method, rows.map((one) => one.method).join(', ')) };
       }
       const params = paramsOf(names, values);
-      return { first, found: 'status' in params ? (params as Answer) : { row, params } };
+      return { first, found: 'status' in params ? (params as Answer) : { row, params, query } };
     }
     return undefined;
   }
@@ -106,8 +132,7 @@ export class Router<Row extends Route<unknown>> {
 
 function compile<Row>(path: string): Path<Row> {
   const names: string[] = [];
-  const bare = path.endsWith('{?}') ? path.slice(0, -3) : path;
-  const open = bare.endsWith('/?') ? bare.slice(0, -2) : bare;
+  const open = path.endsWith('/?') ? path.slice(0, -2) : path;
   const pattern = open
     .split(/(\{\w+\+?\})/)
     .map((part) => {
@@ -117,19 +142,13 @@ function compile<Row>(path: string): Path<Row> {
       return some === '+' ? '([^/?]+)' : '([^/?]*)';
     })
     .join('');
-  if (bare !== path) names.push(QUERY);
-  const end = `${open === bare ? '' : '/?'}${bare === path ? '' : '(?:\\?(.*))?'}`;
-  return { pattern: new RegExp(`^${pattern}${end}$`), names, rows: [] };
+  return { pattern: new RegExp(`^${pattern}${open === path ? '' : '/?'}$`), names, rows: [] };
 }
 
 /** The decoded names, or the refusal of one that is no percent-encoded UTF-8, or longer than any name. */
 function paramsOf(names: readonly string[], values: readonly string[]): Readonly<Record<string, string>> | Answer {
   const params: Record<string, string> = {};
   for (const [i, name] of names.entries()) {
-    if (name === QUERY) {
-      params[QUERY] = values[i + 1] ?? '';
-      continue;
-    }
     try {
       const value = decodeURIComponent(values[i + 1] ?? '');
       if (isLongName(value)) return nameTooLong;

@@ -13,6 +13,7 @@ import {
   readConnectionView,
   readCounts,
 } from './connection-answers.js';
+import { Reach, readReach, type SubscriberCounts, sumReach } from './reach.js';
 
 /** A channel as one process, one node or all of them see it. */
 export interface ChannelView {
@@ -66,6 +67,8 @@ export function mergeAnswers(question: Question, answers: readonly unknown[]): u
       return answers.find((answer) => readConnectionView(answer) !== undefined) ?? null;
     case 'disconnect':
       return answers.includes(true);
+    case 'reach':
+      return sumReach(question.channels.length, answers);
     default:
       return mergeConnectionAnswers(question, answers);
   }
@@ -89,7 +92,7 @@ export const MAX_VIEWS = 256;
 /** What a request wants to see: the nodes, or what these are asked for. */
 export type ViewRequest =
   | { readonly about: 'nodes' }
-  | Extract<Question, { readonly about: 'channel' | 'connection' | 'disconnect' }>;
+  | Extract<Question, { readonly about: 'channel' | 'members' | 'connection' | 'disconnect' }>;
 
 /** What one node answered, read. */
 export interface NodeReply<T> {
@@ -154,6 +157,25 @@ export class ClusterViews {
     }
   }
 
+  /**
+   * Who is subscribed to these channels on all nodes, as far as they answer within so many ms. Undefined when the nodes cannot be
+   * asked, or too many views are under way. Never rejects.
+   */
+  async reach(channels: readonly string[], withinMs: number): Promise<Reach | undefined> {
+    if (this.#gathering >= MAX_VIEWS) return undefined;
+    this.#gathering++;
+    try {
+      const question = { about: 'reach', channels } as const;
+      const { replies, silent } = await this.#ask(question, (answer) => readReach(answer, channels.length), withinMs);
+      return new Reach(channels, replies, silent, this.#cluster.self()?.id);
+    } catch {
+      // A publish does not fail for what was to be said about it.
+      return undefined;
+    } finally {
+      this.#gathering--;
+    }
+  }
+
   /** While the others cannot be asked, the node that was asked still knows itself. */
   async #list(): Promise<Answer> {
     try {
@@ -201,10 +223,11 @@ export class ClusterViews {
   async #ask<T>(
     question: Question,
     read: (answer: unknown) => T | undefined,
+    withinMs = ANSWER_WITHIN_MS,
   ): Promise<{ readonly replies: readonly NodeReply<T>[]; readonly silent: readonly string[] }> {
     // Nodes keep the time themselves, and answer with what there is. After twice that time they are gone.
-    const asked = this.#cluster.ask(question, ANSWER_WITHIN_MS);
-    const { answers, silent } = await within(this.#clock, 2 * ANSWER_WITHIN_MS, asked);
+    const asked = this.#cluster.ask(question, withinMs);
+    const { answers, silent } = await within(this.#clock, 2 * withinMs, asked);
     const replies: NodeReply<T>[] = [];
     const unread: string[] = [];
     for (const { node, answer } of answers) {

@@ -14,6 +14,7 @@ import {
   formatRows,
   listFormats,
 } from './formats.js';
+import type { ItemWarnings } from './warnings.js';
 
 /** One publication to one channel. Immutable: one item is shared by all subscribers and backplanes. */
 export interface Item {
@@ -103,9 +104,10 @@ function unknownFormats(item: Fields): readonly string[] | undefined {
 /**
  * Parses the body of a POST to /publish: `{"items": [...]}`. All or nothing: one bad item fails the whole body. Throws
  * ERR_GRIP_ITEM whose message is the complete text of the 400 answer, without its newline; publishers of Pushpin know those of
- * a body that is no JSON, or no object, so that what they do not say is in `detail`.
+ * a body that is no JSON, or no object, so that what they do not say is in `detail`. What of the items means nothing is added to
+ * `warnings`; without it nobody looks.
  */
-export function parseItems(body: Uint8Array): Item[] {
+export function parseItems(body: Uint8Array, warnings?: ItemWarnings): Item[] {
   const { value: document, fault } = readJsonBytes(body);
   if (fault !== undefined) {
     const detail = fault === NOT_JSON ? jsonFaultText(body) : undefined;
@@ -118,7 +120,7 @@ export function parseItems(body: Uint8Array): Item[] {
     throw new GripError('ERR_GRIP_ITEM', text, { detail });
   }
   try {
-    return parseItemList(document);
+    return parseItemList(document, warnings);
   } catch (cause) {
     if (!(cause instanceof GripError)) throw cause;
     throw new GripError('ERR_GRIP_ITEM', `Invalid format: ${cause.message}`, { cause });
@@ -129,13 +131,15 @@ export function parseItems(body: Uint8Array): Item[] {
  * Parses the member `items` of an object, as {@link parseItem} does each. Throws ERR_GRIP_ITEM, which says which of them is
  * bad: `items[3]: …`.
  */
-export function parseItemList(object: JsonObject): Item[] {
+export function parseItemList(object: JsonObject, warnings?: ItemWarnings): Item[] {
   const fields = new Fields(object, 'object', 'ERR_GRIP_ITEM');
   const items = fields.list('items');
   if (!items) throw fields.missing('items');
   return items.map((item, at) => {
     try {
-      return parseItem(item);
+      const parsed = parseItem(item);
+      warnings?.add(item as JsonObject);
+      return parsed;
     } catch (cause) {
       if (!(cause instanceof GripError)) throw cause;
       throw new GripError('ERR_GRIP_ITEM', `items[${at}]: ${cause.message}`, { cause });

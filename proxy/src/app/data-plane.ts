@@ -1,5 +1,5 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
-import type { ChannelView, Connections, Question } from '@holdfast/control-api';
+import type { ChannelView, Connections, Question, SubscriberCounts } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
 import type { ChannelPresence } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
@@ -197,14 +197,21 @@ export class Inspection {
         return this.#orders.deliver(question.to, question.item);
       case 'subscribe':
         return this.#orders.subscribe(question.id, question.channels, question.isOn);
+      case 'reach':
+        return question.channels.map((name) => this.#count(name));
       default:
         throw new Error(`a question that is not known: ${JSON.stringify(question satisfies never)}`);
     }
   }
 
-  #channel(name: string): ChannelView {
+  #count(name: string): SubscriberCounts {
     const subscribers = zeroCounts();
     for (const { kind } of this.#registry.of(name)) subscribers[kind]++;
+    return subscribers;
+  }
+
+  #channel(name: string): ChannelView {
+    const subscribers = this.#count(name);
     const position = this.#positions.latest(name);
     return { subscribers, ...(position !== undefined && { position }) };
   }

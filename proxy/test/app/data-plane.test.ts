@@ -35,6 +35,17 @@ t.test('subscribers of a channel are counted by kind, with the position of the l
   t.strictSame(inspection.answer(question), { subscribers, position });
 });
 
+t.test('subscribers of several channels are counted by kind, in the order of the question', async (t) => {
+  const { registry, inspection } = fixture();
+  for (const kind of ['response', 'stream', 'stream'] as const) registry.add(new RecordingSubscriber(kind), ['x']);
+  registry.add(new RecordingSubscriber('ws'), ['y']);
+  t.strictSame(inspection.answer({ about: 'reach', channels: ['y', 'none', 'x'] }), [
+    { response: 0, stream: 0, ws: 1 },
+    { response: 0, stream: 0, ws: 0 },
+    { response: 1, stream: 2, ws: 0 },
+  ]);
+});
+
 t.test('a connection that has entered is shown and kicked, any other is not known', async (t) => {
   const { registry, inspection } = fixture();
   const subscriber = new RecordingSubscriber('stream');

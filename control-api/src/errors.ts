@@ -91,6 +91,18 @@ export const controlErrors = {
     text: 'Malformed name in the path.',
     meaning: 'The name in the path of a view is not percent-encoded UTF-8, or none that a channel may have.',
   },
+  ERR_CONTROL_QUERY: {
+    side: 'client',
+    status: 400,
+    text: 'Bad query.',
+    meaning: 'The query of the path has a parameter that is not known, or a value that cannot be.',
+  },
+  ERR_CONTROL_HISTORY: {
+    side: 'client',
+    status: 404,
+    text: 'No history is kept.',
+    meaning: 'No history is kept (404), or not all items after the position asked for are kept any more (410).',
+  },
   ERR_CONTROL_CONNECTION: {
     side: 'client',
     status: 404,

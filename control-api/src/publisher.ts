@@ -62,6 +62,8 @@ export interface PublishReceipt {
   readonly epoch?: string;
   /** The id was published on this channel a moment ago: this item goes nowhere. */
   readonly duplicate?: true;
+  /** The channel has had this version or a later one: this item goes nowhere. */
+  readonly stale?: true;
 }
 
 /** The receipt of an item of a publish that the backplane did not accept as a whole. */
@@ -74,7 +76,7 @@ export interface PartReceipt extends PublishReceipt {
 function receiptOf(
   { id, item: { channel } }: ItemMessage,
   subscribers: number | undefined,
-  { duplicate, nodes, position }: Acceptance = { duplicate: false },
+  { duplicate, stale, nodes, position }: Acceptance = { duplicate: false },
 ): PublishReceipt {
   const receipt: Writable<PublishReceipt> = { id, channel };
   if (subscribers !== undefined) receipt.subscribers = subscribers;
@@ -84,6 +86,7 @@ function receiptOf(
     receipt.offset = position.offset;
   }
   if (duplicate) receipt.duplicate = duplicate;
+  if (stale) receipt.stale = stale;
   return receipt;
 }
 

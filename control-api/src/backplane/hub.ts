@@ -91,6 +91,11 @@ export class BackplaneHub {
     return historyOf(this.#options.inner) !== undefined;
   }
 
+  /** That of the backplane behind, for a caller that needs no share; undefined where it keeps none. */
+  get history(): History | undefined {
+    return historyOf(this.#options.inner);
+  }
+
   /** How many channels this process has interest in. */
   get channels(): number {
     return this.#channels.size;
@@ -187,6 +192,7 @@ export class HubShare implements Backplane {
   /** Only where the backplane behind has it; see {@link historyOf}. */
   readonly read?: History['read'];
   readonly head?: History['head'];
+  readonly remove?: History['remove'];
   /** In which it has interest; kept by the hub. */
   readonly channels = new Set<string>();
   readonly #inner: Backplane;
@@ -203,7 +209,8 @@ export class HubShare implements Backplane {
     const history = historyOf(inner);
     if (history === undefined) return;
     this.read = (...asked) => this.#refusal() ?? history.read(...asked);
-    this.head = (channel) => this.#refusal() ?? history.head(channel);
+    this.head = (...asked) => this.#refusal() ?? history.head(...asked);
+    this.remove = (channel) => this.#refusal() ?? history.remove(channel);
   }
 
   async start(listener: BackplaneListener): Promise<void> {

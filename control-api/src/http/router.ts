@@ -37,7 +37,8 @@ export interface Route<Handler> {
   readonly method: string;
   /**
    * Literal text with places: `{name}` is one percent-encoded segment, which may be empty, `{name+}` one that may not. With `/?`
-   * at its end a slash more makes no other path. A query string does, unless the listener takes it off.
+   * at its end a slash more makes no other path. A query string does, unless the listener takes it off, or the path ends with `{?}`:
+   * then it is the name `?`, as it came.
    */
   readonly path: string;
   /** The permission that a caller needs. */
@@ -103,7 +104,8 @@ export class Router<Row extends Route<unknown>> {
 
 function compile<Row>(path: string): Path<Row> {
   const names: string[] = [];
-  const open = path.endsWith('/?') ? path.slice(0, -2) : path;
+  const asked = path.endsWith('{?}') ? path.slice(0, -3) : path;
+  const open = asked.endsWith('/?') ? asked.slice(0, -2) : asked;
   const pattern = open
     .split(/(\{\w+\+?\})/)
     .map((part) => {
@@ -113,13 +115,19 @@ function compile<Row>(path: string): Path<Row> {
       return some === '+' ? '([^/?]+)' : '([^/?]*)';
     })
     .join('');
-  return { pattern: new RegExp(`^${pattern}${open === path ? '' : '/?'}$`), names, rows: [] };
+  if (asked !== path) names.push('?');
+  const end = `${open === asked ? '' : '/?'}${asked === path ? '' : '(?:\\?(.*))?'}`;
+  return { pattern: new RegExp(`^${pattern}${end}$`), names, rows: [] };
 }
 
 /** The decoded names, or the refusal of one that is no percent-encoded UTF-8, or longer than any name. */
 function paramsOf(names: readonly string[], values: readonly string[]): Readonly<Record<string, string>> | Answer {
   const params: Record<string, string> = {};
   for (const [i, name] of names.entries()) {
+    if (name === '?') {
+      params[name] = values[i + 1] ?? '';
+      continue;
+    }
     try {
       const value = decodeURIComponent(values[i + 1] ?? '');
       if (isLongName(value)) return nameTooLong;

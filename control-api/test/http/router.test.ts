@@ -17,6 +17,7 @@ const router = new Router([
   row('GET', '/connections/{id+}', 'connection'),
   row('DELETE', '/connections/{id+}', 'disconnect'),
   row('GET', '/a.b', 'literal'),
+  row('GET', '/channels/{name}/history{?}', 'history'),
 ]);
 
 /** The handler's name and the names in the path, or the status of the refusal. */
@@ -32,6 +33,13 @@ t.test('literal paths are exact, but for a last slash where the row leaves it op
   t.strictSame(found('GET', '/a.b'), ['literal', {}]);
   for (const url of ['/publish//', '/publish?a', '/Publish', '/publishx', '//publish', '/axb', '/a.b/', '', 'publish'])
     t.equal(found('POST', url), undefined, url);
+});
+
+t.test('a query goes with a path that takes one, as it came', async (t) => {
+  t.strictSame(found('GET', '/channels/a%2Fb/history'), ['history', { name: 'a/b', '?': '' }]);
+  t.strictSame(found('GET', '/channels/a/history?x=%2F&y?'), ['history', { name: 'a', '?': 'x=%2F&y?' }]);
+  t.equal(found('GET', '/channels/a/history/?x'), undefined);
+  t.equal(found('GET', '/channels/a?x'), undefined);
 });
 
 t.test('a row for any method takes any, and a path takes those of its rows only', async (t) => {

@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import {
   BackplaneHub,
   CauseLog,
+  ChannelHistory,
   ChannelTaps,
   ClusterViews,
   CONTROL_CONNECTIONS,
@@ -266,6 +267,7 @@ export class ControlPlane {
   }
 
   #makeControl(port: number, maxConnections: number, tls: ControlServerOptions['tls']): ControlServer {
+    const { history } = this.hub;
     const { pushInHttpAddr, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize, controlHosts, channelNameMax } =
       this.#config;
     return new ControlServer({
@@ -282,6 +284,7 @@ export class ControlPlane {
       views: {
         cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
         taps: new ChannelTaps(() => this.hub.share(), this.#clock),
+        history: history && new ChannelHistory(history),
       },
       drain: this.#drain,
       access: this.#keys?.access,

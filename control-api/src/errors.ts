@@ -91,6 +91,12 @@ export const controlErrors = {
     text: 'Malformed name in the path.',
     meaning: 'The name in the path of a view is not percent-encoded UTF-8, or none that a channel may have.',
   },
+  ERR_CONTROL_HISTORY: {
+    side: 'client',
+    status: 404,
+    text: 'No history is kept.',
+    meaning: 'No history is kept (404), or not all items after the position asked for are kept any more (410).',
+  },
   ERR_CONTROL_CONNECTION: {
     side: 'client',
     status: 404,

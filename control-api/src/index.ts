@@ -23,6 +23,7 @@ export {
   type HistoryStart,
   historyOf,
   type ItemMessage,
+  type LastItems,
   type Message,
   type Position,
   type RecoverMessage,
@@ -131,6 +132,7 @@ export {
   type SpanStart,
   type Tracing,
 } from './tracing/tracing.js';
+export { ChannelHistory } from './views/channel-history.js';
 export { ChannelTaps } from './views/channel-taps.js';
 export {
   type ChannelView,

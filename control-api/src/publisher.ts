@@ -65,11 +65,13 @@ export interface PublishReceipt {
   readonly epoch?: string;
   /** The id was published on this channel a moment ago: this item goes nowhere. */
   readonly duplicate?: true;
+  /** The channel has had this version or a later one: this item goes nowhere. */
+  readonly stale?: true;
   /** Subscribers on all nodes for whose kind the item has a format; see `Reach.of`. Left out where nobody asked. */
   readonly reach?: SubscriberCounts;
   /**
    * Nobody was there for the item: no node had interest, no subscriber takes its formats, or all nodes have counted nobody for it just
-   * before. Who comes later may still find it in the history. Not of duplicates.
+   * before. Who comes later may still find it in the history. Not of duplicates, nor of what is stale.
    */
   readonly unreceived?: true;
   /** What of the item means nothing; see `ItemWarnings`. Left out where there are none, or nobody looked. */
@@ -101,7 +103,7 @@ function receiptOf(
   warnings: readonly string[] | undefined,
 ): PublishReceipt {
   const { channel } = item;
-  const { duplicate, nodes, position } = acceptance ?? NOT_ACCEPTED;
+  const { duplicate, stale, nodes, position } = acceptance ?? NOT_ACCEPTED;
   const receipt: Writable<PublishReceipt> = { id, channel };
   const subscribers = counted ?? reach?.onOwnNode(channel);
   if (subscribers !== undefined) receipt.subscribers = subscribers;
@@ -111,6 +113,8 @@ function receiptOf(
     receipt.offset = position.offset;
   }
   if (duplicate) receipt.duplicate = duplicate;
+  if (duplicate) receipt.duplicate = duplicate;
+  else if (stale) receipt.stale = stale;
   else if (acceptance !== undefined) {
     const fit = reach?.of(item);
     if (fit !== undefined) receipt.reach = fit;

@@ -27,6 +27,7 @@ import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';
 import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
+import type { ChannelHistory } from './views/channel-history.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import { ANSWER_WITHIN_MS, type ClusterViews } from './views/cluster-views.js';
 import { REACH_MAX_MS, reachChannels } from './views/reach.js';
@@ -74,6 +75,8 @@ export interface ControlViews {
   readonly cluster: ClusterViews;
   /** Closed with the server. */
   readonly taps: ChannelTaps;
+  /** Left out, its path is not there. */
+  readonly history?: ChannelHistory | undefined;
 }
 
 /** `draining`: `shutdown_delay` or `shutdown_window` is under way. `drained`: both are over. `stopping`: the process is about to end. */
@@ -172,7 +175,7 @@ function drainRoutes(drain: NodeDrainPort): ControlRoute[] {
   ];
 }
 
-function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): ControlRoute[] {
+function viewRoutes({ cluster, taps, history }: ControlViews, channelNameMax: number): ControlRoute[] {
   /** Of a channel whose name may be one, to a caller that may see it: others have no items, and nobody on them. */
   const named =
     (scope: Scope, show: (name: string, call: ControlCall) => ReturnType<ControlHandler>): ControlHandler =>
@@ -213,6 +216,25 @@ function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): Co
         return taps.serve(name, response, caller);
       }),
     ),
+    ...(history === undefined
+      ? []
+      : [
+          {
+            ...view(
+              'GET',
+              '/channels/{name}/history',
+              'tap',
+              named('tap', (name, { query = '' }) => history.page(name, query)),
+            ),
+            query: 'any' as const,
+          },
+          view(
+            'DELETE',
+            '/channels/{name}/history',
+            'disconnect',
+            named('disconnect', (name) => history.remove(name)),
+          ),
+        ]),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** The table of routes of the control API: each row says what its caller may do. */
 import t from 'tap';
 import {
+  type ChannelHistory,
   type ChannelTaps,
   type ClusterViews,
   LocalBackplane,
@@ -17,7 +18,7 @@ const publisher = new Publisher({
   events: new RecordingEvents(),
   log: silentLog,
 });
-const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps };
+const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps, history: {} as ChannelHistory };
 
 t.test('every route names the permission that it needs; only the greeting needs none', async (t) => {
   const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views, drain: {} as NodeDrainPort });
@@ -32,6 +33,8 @@ t.test('every route names the permission that it needs; only the greeting needs 
       'GET /channels/{name} view',
       'GET /channels/{name}/members view',
       'GET /channels/{name}/items tap',
+      'GET /channels/{name}/history tap',
+      'DELETE /channels/{name}/history disconnect',
       'GET /channels view',
       'GET /connections view',
       'GET /connections/{id+} view',

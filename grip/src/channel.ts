@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { GripError } from './errors.js';
 import { MAX_FILTERS } from './filters/filter.js';
+import { type Initial, parseInitial } from './position.js';
 import { hasControl } from './wire/head.js';
 import { type Element, paramValue, parseElement, splitElements } from './wire/params.js';
 import { textFromWire, wireFromText } from './wire/text.js';
@@ -14,6 +15,8 @@ export interface Channel {
   readonly prevId?: string;
   /** Names of filters in the order in which they run; at most {@link MAX_FILTERS}; unknown names are kept. */
   readonly filters: readonly string[];
+  /** What a client that is new on the channel gets first; absent: nothing. */
+  readonly initial?: Initial;
 }
 
 /** Shared by all channels without filters, which are nearly all of them. */
@@ -36,6 +39,13 @@ export function makeChannel(name: string, prevId: string | undefined, filters: r
   return prevId === undefined ? { name, filters } : { name, prevId, filters };
 }
 
+/** The channel, with what the texts `initial` and `since` say. Throws ERR_GRIP_INSTRUCT where they cannot be read. */
+export function withInitial(channel: Channel, initial: string | undefined, since: string | undefined): Channel {
+  const read = parseInitial(initial, since);
+  if (typeof read !== 'string') return read === undefined ? channel : { ...channel, initial: read };
+  throw new GripError('ERR_GRIP_INSTRUCT', `channel '${channel.name}': ${read}`);
+}
+
 /**
  * Parses all values of Grip-Channel, in wire order, duplicates kept. Elements with unparsable parameters are skipped.
  * Throws ERR_GRIP_INSTRUCT for an element without a name or with too many filters.
@@ -55,7 +65,8 @@ function channelOf({ value, params }: Element): Channel {
   const prevId = paramValue(params, 'prev-id');
   // Unlike every other parameter name, `filter` must be in lower case: so does Pushpin.
   const filters = params.filter(([name]) => name === 'filter').map(([, filter]) => textFromWire(filter));
-  return makeChannel(textFromWire(value), prevId === undefined ? undefined : textFromWire(prevId), filters);
+  const channel = makeChannel(textFromWire(value), prevId === undefined ? undefined : textFromWire(prevId), filters);
+  return withInitial(channel, paramValue(params, 'initial'), paramValue(params, 'since'));
 }
 
 /**

@@ -39,6 +39,14 @@ export { ITEM_OVERHEAD, type Item, itemBytes, itemToJson, parseItem, parseItemLi
 export { ItemWarnings, itemMembers, MAX_ITEM_WARNINGS, MAX_WARNINGS } from './item/warnings.js';
 export type { WsMessageFormat, WsMessageSend } from './item/ws-message.js';
 export { isKeyError, type JwtClaims, type JwtKey, type JwtRead, peekJwt, readJwk, readJwtKey } from './jwt.js';
+export {
+  formatPosition,
+  type Initial,
+  MAX_INITIAL_ITEMS,
+  type PositionText,
+  parseInitial,
+  parsePosition,
+} from './position.js';
 export { parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
 export type { Writable } from './wire/fields.js';
 export {
@@ -86,5 +94,6 @@ export {
   type WsControlInvalid,
   type WsKeepAlive,
   type WsSendDelayed,
+  type WsSubscribe,
 } from './ws/grip-mode.js';
 export { MAX_CONTROL_PAYLOAD, type WsMessageType } from './ws/message.js';

@@ -99,6 +99,11 @@ export class BackplaneHub {
     return historyOf(this.#options.inner) !== undefined;
   }
 
+  /** That of the backplane behind, for a caller that needs no share; undefined where it keeps none. */
+  get history(): History | undefined {
+    return historyOf(this.#options.inner);
+  }
+
   /** How many channels this process has interest in. */
   get channels(): number {
     return this.#channels.size;
@@ -208,6 +213,7 @@ export class HubShare implements Backplane {
   /** Only where the backplane behind has it; see {@link historyOf}. */
   readonly read?: History['read'];
   readonly head?: History['head'];
+  readonly remove?: History['remove'];
   /** In which it has interest; kept by the hub. */
   readonly channels = new Set<string>();
   /** It serves no clients. */
@@ -227,7 +233,8 @@ export class HubShare implements Backplane {
     const history = historyOf(inner);
     if (history === undefined) return;
     this.read = (...asked) => this.#refusal() ?? history.read(...asked);
-    this.head = (channel) => this.#refusal() ?? history.head(channel);
+    this.head = (...asked) => this.#refusal() ?? history.head(...asked);
+    this.remove = (channel) => this.#refusal() ?? history.remove(channel);
   }
 
   async start(listener: BackplaneListener): Promise<void> {

@@ -15,11 +15,13 @@ import {
 } from './backplane.js';
 import type { RecentIds } from './id-cache.js';
 import type { LocalHistory } from './local-history.js';
+import { ChannelVersions } from './versions.js';
 
 type State = 'new' | 'live' | 'closed';
 
 const ACCEPTED: Acceptance = { duplicate: false };
 const DUPLICATE: Acceptance = { duplicate: true };
+const STALE: Acceptance = { duplicate: false, stale: true };
 const REACHED: Acceptance = { duplicate: false, nodes: 1 };
 const UNREACHED: Acceptance = { duplicate: false, nodes: 0 };
 
@@ -42,6 +44,7 @@ export class LocalBackplane implements Backplane, History {
   readonly #faults: Containment;
   readonly #ids: RecentIds | undefined;
   readonly #history: LocalHistory | undefined;
+  readonly #versions = new ChannelVersions();
   readonly #interest = new Set<string>();
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
@@ -99,14 +102,20 @@ export class LocalBackplane implements Backplane, History {
     return this.#history?.read(channel, start, limit) ?? Promise.resolve(undefined);
   }
 
-  head(channel: string): Promise<Position | undefined> {
+  head(channel: string, ago?: number): Promise<Position | undefined> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
-    return this.#history?.head(channel) ?? Promise.resolve(undefined);
+    return this.#history?.head(channel, ago) ?? Promise.resolve(undefined);
+  }
+
+  remove(channel: string): Promise<void> {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    return this.#history?.remove(channel) ?? Promise.resolve();
   }
 
   close(): Promise<void> {
     this.#state = 'closed';
     this.#history?.clear();
+    this.#versions.clear();
     this.#listener = undefined;
     this.#interest.clear();
     this.#nested = [];
@@ -123,6 +132,10 @@ export class LocalBackplane implements Backplane, History {
     if (id !== undefined && this.#ids?.seen(channel, id)) {
       const position = this.#history?.find(channel, id);
       return position === undefined ? DUPLICATE : { duplicate: true, position };
+    }
+    if (this.#versions.isStale(message.item)) {
+      if (id !== undefined) this.#ids?.forget(channel, id);
+      return STALE;
     }
     const placed = this.#history?.add(message);
     fresh.push(placed ?? message);

@@ -117,6 +117,13 @@ export const nameRefused = (fault: string): Answer => ({
   ...refusal('ERR_CONTROL_NAME', `Bad name in the path: ${fault}.`),
   limit: 'channel_name_max',
 });
+/** This node keeps none. */
+export const noHistory = refusal('ERR_CONTROL_HISTORY');
+/** It has kept some, but not all that was asked for. */
+export const historyGone: Answer = {
+  ...refusal('ERR_CONTROL_HISTORY', 'Not all items after this position are kept any more.'),
+  status: 410,
+};
 export const noMoreTaps = refusal('ERR_CONTROL_TAPS');
 /** Publishers behind a load balancer come back to another node by it. */
 export const stopping: Answer = { ...refusal('ERR_CONTROL_STOPPING'), closes: true };

@@ -6,7 +6,7 @@ import type { PublishReceipt } from '../publisher.js';
 const MAX_NAMED = 10;
 
 /**
- * A line for what reached nobody, for duplicates, and for the reach of a single item, if there is any such; none of them ends in a
+ * A line for what reached nobody, for duplicates, for what is stale, and for the reach of a single item, if there is any such; none of them ends in a
  * line feed. `silent` are the nodes that did not answer when the reach was counted.
  */
 export function receiptNotes(items: readonly PublishReceipt[], silent: readonly string[] = []): readonly string[] {
@@ -16,6 +16,8 @@ export function receiptNotes(items: readonly PublishReceipt[], silent: readonly 
   const duplicates = namesOf(items, (receipt) => receipt.duplicate === true);
   if (duplicates !== undefined)
     notes.push(`Note: not sent again, as the id was published on the channel a moment ago: ${duplicates}.`);
+  const stale = namesOf(items, (receipt) => receipt.stale === true);
+  if (stale !== undefined) notes.push(`Note: not sent, as the channel has had this version or a later one: ${stale}.`);
   const reach = items.length === 1 ? items[0]?.reach : undefined;
   if (reach !== undefined) notes.push(`Reach: ${subscriberKinds.map((kind) => `${reach[kind]} ${kind}`).join(', ')}.`);
   if (silent.length > 0) notes.push(`Note: nodes that did not answer: ${silent.length}.`);

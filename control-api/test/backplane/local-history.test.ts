@@ -73,6 +73,26 @@ t.test('items go after their time', async (t) => {
   t.equal(history.held.bytes, 0);
 });
 
+t.test('where a channel stood some time ago is known as long as the items since then are kept', async (t) => {
+  const { backplane, clock, publish } = await started({ historySize: 2 });
+  const [first] = await publish(['a', '1']);
+  clock.advance(1_000);
+  await publish(['a', '2']);
+  clock.advance(1_000);
+  const [third] = await publish(['a', '3']);
+  clock.advance(500);
+  t.strictSame(await backplane.head('a', 100), third);
+  t.strictSame(await backplane.head('a', 1_600), first, 'the item before has gone, but it is known that it was older');
+  const lost = await backplane.head('a', 2_600);
+  t.equal(await backplane.read('a', { after: lost as never }, 9), undefined);
+});
+
+t.test('asking for the last items of names makes no channels', async (t) => {
+  const { backplane, history } = await started();
+  for (let i = 0; i < 10; i++) await backplane.read(`c${i}`, { last: 1 }, 9);
+  t.equal(history.held.channels, 0);
+});
+
 t.test('the count of a channel goes on as long as somebody is interested, and ends with its time after', async (t) => {
   const { backplane, clock, history, publish } = await started();
   await backplane.subscribe('a');

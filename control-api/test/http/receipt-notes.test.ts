@@ -14,6 +14,7 @@ t.test('nothing where all is as it should be', async (t) => {
 t.test('a single item is called that; several are named by their place, ten of them', async (t) => {
   t.strictSame(receiptNotes([unreceived]), ['Note: the item reached nobody.']);
   t.match(receiptNotes([duplicate]), [/a moment ago: the item\.$/]);
+  t.match(receiptNotes([{ ...receipt, stale: true }]), [/this version or a later one: the item\.$/]);
   const many = Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? unreceived : duplicate));
   const [first = '', second = ''] = receiptNotes(many);
   t.match(first, /^Note: items\[0\], items\[2\], .*, items\[18\] and 5 more reached nobody\.$/);

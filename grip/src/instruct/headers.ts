@@ -31,6 +31,8 @@ export interface GripHeaders {
   /** Of Grip-Status or, without it, of the response. */
   readonly status: { readonly code: number; readonly reason: string };
   readonly links: Links;
+  /** Grip-Position: the client is to learn where the channels stand. */
+  readonly position: boolean;
 }
 
 /** The Grip-* fields of a response, as they are written. */
@@ -44,6 +46,7 @@ export const gripFields: readonly string[] = [
   'Grip-Set-Meta',
   'Grip-Status',
   'Grip-Expose-Headers',
+  'Grip-Position',
 ];
 
 const knownFields: ReadonlySet<string> = new Set(gripFields.map((name) => name.toLowerCase()));
@@ -75,6 +78,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     meta: parseMeta(headerValues(headers, 'grip-set-meta')),
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
+    position: parsePositionWish(headerValue(headers, 'grip-position')),
   };
 }
 
@@ -84,7 +88,8 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
-  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status } = parseGripHeaders(head);
+  const fields = parseGripHeaders(head);
+  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status, position } = fields;
   const response = {
     code: status.code,
     reason: status.reason || reasonPhrase(status.code),
@@ -94,6 +99,7 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
   if (mode === undefined) instruct.channels = channels;
   else instruct.hold = makeHold(mode, channels, timeout, keepAlive, expires);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
+  if (position) instruct.position = true;
   return instruct;
 }
 
@@ -120,6 +126,12 @@ export function clientHeaders(headers: RawHeaders, exposed?: readonly string[]):
 function parseMode(text: string | undefined): HoldMode | undefined {
   if (text === undefined || isHoldMode(text)) return text;
   throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Hold must be set to either 'response' or 'stream'");
+}
+
+/** The only wish that there is. */
+function parsePositionWish(text: string | undefined): boolean {
+  if (text === undefined || text === 'request') return text !== undefined;
+  throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Position must be set to 'request'");
 }
 
 function parseTimeout(text: string | undefined): number | undefined {

@@ -62,6 +62,8 @@ export interface Instruct {
   /** Names in lower case, of the only headers that the client may see; absent if it may see all. */
   readonly exposeHeaders?: readonly string[];
   readonly response: InstructResponse;
+  /** Without a hold: the response is to say where `channels` stand. Absent if not. */
+  readonly position?: true;
   /** In the JSON form, the first members that mean nothing, for the log; absent if there are none. */
   readonly unknown?: readonly UnknownMember[];
 }

@@ -30,6 +30,10 @@ export interface Item {
   readonly size?: number;
   /** Deliver at once, whatever `prevId` says. */
   readonly noSeq: boolean;
+  /** The state that it has: an item with an older or the same one, within an epoch, is not published. From 0 to 2^53-1. */
+  readonly version?: number;
+  /** Names a count of versions; another one is a later one. Only with `version`; empty if the publisher names none. */
+  readonly versionEpoch?: string;
   /** The first names of formats that mean nothing, cut, for the log; absent if there are none. */
   readonly unknownFormats?: readonly string[];
 }
@@ -54,6 +58,12 @@ export function parseItem(value: unknown, topic = ''): Item {
   if (id !== undefined) item.id = id;
   if (prevId !== undefined) item.prevId = prevId;
   if (size !== undefined) item.size = size;
+  const version = fields.integer('version', Number.MAX_SAFE_INTEGER);
+  const versionEpoch = fields.identifier('version-epoch');
+  if (version !== undefined) {
+    item.version = version;
+    item.versionEpoch = versionEpoch ?? '';
+  } else if (versionEpoch !== undefined) throw fields.missing('version');
   const unknown = unknownFormats(fields);
   if (unknown !== undefined) item.unknownFormats = unknown;
   return item;
@@ -152,7 +162,7 @@ export function parseItemList(object: JsonObject, warnings?: ItemWarnings): Item
  * every item that came from {@link parseItem}, but for `unknownFormats`.
  */
 export function itemToJson(item: Item): JsonObject {
-  const { id, prevId, formats, meta, size } = item;
+  const { id, prevId, formats, meta, size, version, versionEpoch } = item;
   const json: Record<string, unknown> = { channel: item.channel };
   if (id !== undefined) json.id = id;
   if (prevId !== undefined) json['prev-id'] = prevId;
@@ -160,6 +170,8 @@ export function itemToJson(item: Item): JsonObject {
   if (Object.keys(meta).length > 0) json.meta = meta;
   if (size !== undefined) json.size = size;
   if (item.noSeq) json['no-seq'] = true;
+  if (version !== undefined) json.version = version;
+  if (versionEpoch) json['version-epoch'] = versionEpoch;
   return json;
 }
 
@@ -180,8 +192,8 @@ export const ITEM_OVERHEAD = 768;
  * Bytes that an item takes in memory, {@link ITEM_OVERHEAD} aside. Characters count two bytes, which is what they may take:
  * it is never more in truth, and for text of Latin letters half of that.
  */
-export function itemBytes({ channel, id, prevId, meta, formats }: Item): number {
-  let bytes = 2 * (channel.length + (id?.length ?? 0) + (prevId?.length ?? 0));
+export function itemBytes({ channel, id, prevId, meta, formats, versionEpoch }: Item): number {
+  let bytes = 2 * (channel.length + (id?.length ?? 0) + (prevId?.length ?? 0) + (versionEpoch?.length ?? 0));
   for (const name in meta) bytes += 2 * (name.length + (meta[name] as string).length) + 4 * TEXT_OVERHEAD;
   for (const key of formatKeys) bytes += formatBytes(formats, key);
   return bytes;

@@ -11,6 +11,8 @@ export const itemMembers: ReadonlySet<string> = new Set([
   'meta',
   'size',
   'no-seq',
+  'version',
+  'version-epoch',
 ]);
 
 /**

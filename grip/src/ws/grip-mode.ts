@@ -3,6 +3,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { GripError } from '../errors.js';
 import { MAX_EXPIRES } from '../instruct/expires.js';
 import { DEFAULT_KEEP_ALIVE_TIMEOUT, type KeepAliveMode } from '../instruct/keep-alive.js';
+import { formatPosition, type Initial, parseInitial } from '../position.js';
 import { Fields } from '../wire/fields.js';
 import { readJson } from '../wire/json.js';
 import { paramValue, parseElement, splitElements } from '../wire/params.js';
@@ -81,6 +82,8 @@ export interface WsSubscribe {
   readonly channel: string;
   /** All of them, known or not: more than MAX_FILTERS close the session with 1011, which the session must check. */
   readonly filters: readonly string[];
+  /** What the client gets first where the session is new on the channel; absent: nothing. */
+  readonly initial?: Initial;
 }
 
 /** Ends a subscription of the session, but not one that its route made. */
@@ -166,7 +169,9 @@ function readControl(fields: Fields): WsControl {
   switch (type) {
     case 'subscribe': {
       const channel = channelName(fields);
-      return { type, channel, filters: fields.strings('filters', 'filters contains value with wrong type') ?? [] };
+      const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
+      const initial = initialOf(fields);
+      return initial === undefined ? { type, channel, filters } : { type, channel, filters, initial };
     }
     case 'unsubscribe':
       return { type, channel: channelName(fields) };
@@ -193,6 +198,14 @@ function readControl(fields: Fields): WsControl {
     default:
       throw fields.error(`'type' contains unknown value: ${type.slice(0, 100)}`);
   }
+}
+
+function initialOf(fields: Fields): Initial | undefined {
+  const count = fields.value('initial');
+  const initial = typeof count === 'number' ? String(count) : fields.string('initial');
+  const read = parseInitial(initial, fields.string('since'));
+  if (typeof read === 'string') throw fields.error(read);
+  return read;
 }
 
 function required(fields: Fields, key: string): string {
@@ -236,9 +249,15 @@ function readSendDelayed(fields: Fields): WsSendDelayed {
  * limits of their types.
  */
 export function formatWsControl(control: WsControl): string {
+  if (control.type === 'subscribe') return JSON.stringify(subscribeToJson(control));
   if (control.type !== 'keep-alive' && control.type !== 'send-delayed') return JSON.stringify(control);
   const { content, messageType, ...rest } = control;
   return JSON.stringify({ ...rest, 'message-type': messageType, ...contentToJson(content) });
+}
+
+function subscribeToJson({ initial, ...rest }: WsSubscribe): object {
+  if (initial === undefined) return rest;
+  return 'last' in initial ? { ...rest, initial: initial.last } : { ...rest, since: formatPosition(initial.since) };
 }
 
 function contentToJson(content: Buffer | undefined): Record<string, string> {

@@ -135,7 +135,12 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   });
   const interest = new ChannelInterest({
     backplane,
-    sequencer: delivery,
+    sequencer: {
+      forget: (channel) => {
+        delivery.forget(channel);
+        replay?.initial.forget(channel);
+      },
+    },
     clock,
     updateOnFirstSubscription,
     subscribersOf: (channel) => registry.of(channel),

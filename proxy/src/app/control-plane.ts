@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import {
   BackplaneHub,
   CauseLog,
+  ChannelHistory,
   ChannelTaps,
   ClusterViews,
   CONTROL_CONNECTIONS,
@@ -293,6 +294,7 @@ export class ControlPlane {
   }
 
   #makeControl(port: number, maxConnections: number, tls: ControlServerOptions['tls']): ControlServer {
+    const { history } = this.hub;
     const { pushInHttpAddr, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize, controlHosts, channelNameMax } =
       this.#config;
     return new ControlServer({
@@ -309,6 +311,7 @@ export class ControlPlane {
       views: {
         cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
         taps: new ChannelTaps(() => this.hub.share({ watches: true }), this.#clock),
+        history: history && new ChannelHistory(history),
       },
       drain: this.#drain,
       access: this.#keys?.access,

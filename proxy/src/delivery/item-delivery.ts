@@ -57,6 +57,11 @@ export class ChannelPositions {
     return first === undefined ? progress?.last : { epoch: first.epoch, offset: first.offset - 1 };
   }
 
+  /** The newest item that has reached this node, given out or not; undefined when none has come since the first subscription. */
+  newest(channel: string): Position | undefined {
+    return this.#channels.get(channel)?.last;
+  }
+
   /** The last subscriber has gone. */
   forget(channel: string): void {
     this.#channels.delete(channel);

@@ -57,6 +57,8 @@ export interface Opening {
   readonly connectionSubscriptionMax: number;
   /** The client's `Last-Event-ID`, which may be the origin's or ours. */
   readonly lastEventId?: string | undefined;
+  /** It came in the query, so that it can only be ours: where it is none, what was missed is lost. */
+  readonly mustResume?: boolean;
 }
 
 /** What one hold is made from. */

@@ -82,9 +82,9 @@ export class ResponseHold
     });
     if (replay !== undefined) {
       const watch = (read: Promise<void>) => deps.subscriber.faults.watch('history', read, this);
-      this.#replay = new ResponseReplay(replay, deps.sequencer, live, watch);
+      this.#replay = new ResponseReplay(replay, deps.sequencer, live, watch, start);
     }
-    if (unsure.length > 0) {
+    if (unsure.length > 0 || this.#replay?.hasInitial === true) {
       this.#askHistory(unsure, () => {
         for (const channel of overtaken) deps.sequencer.forgetLastId(channel);
         if (overtaken.length > 0) this.#overtaken = true;
@@ -299,7 +299,7 @@ export class ResponseHold
     if (format?.action === 'send') {
       this.#replay?.used();
       this.#take(delivery, format, subscription);
-    } else subscription.prevId = delivery.item.id;
+    } else if (subscription.prevId !== undefined) subscription.prevId = delivery.item.id;
   }
 
   /**

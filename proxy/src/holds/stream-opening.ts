@@ -76,6 +76,9 @@ export function headWaits(
   return true;
 }
 
+/** `Last-Event-ID` is registered for requests only: what a proxy or a client library drops of it is in a field of our name too. */
+const LAST_IDS: ReadonlySet<string> = new Set(['last-event-id', 'holdfast-last-event-id']);
+
 /**
  * The instruct's own, without what describes the initial body alone: the stream's goes on. `lastEventId`, where the history has
  * replayed something, takes the place of the origin's.
@@ -88,9 +91,9 @@ export function headOf(
   if (lastEventId === undefined) return { status, reason, headers };
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() !== 'last-event-id') kept.push(headers[i] as string, headers[i + 1] as string);
+    if (!LAST_IDS.has((headers[i] as string).toLowerCase())) kept.push(headers[i] as string, headers[i + 1] as string);
   }
-  return { status, reason, headers: [...kept, 'Last-Event-ID', lastEventId] };
+  return { status, reason, headers: [...kept, 'Last-Event-ID', lastEventId, 'Holdfast-Last-Event-ID', lastEventId] };
 }
 
 /** The initial body, or a link's; there is one only while it flows. */

@@ -144,6 +144,15 @@ export class OriginWarnings {
     );
   }
 
+  /** An origin wants what a history would give, and none serves the route. Logged once for it. */
+  historyless(context: FailureContext, wish: string): void {
+    this.#once(
+      context,
+      `history ${wish}`,
+      `the origin asks for ${wish}, but no history serves this route: set history_replay, or history on the route`,
+    );
+  }
+
   #unknown(context: FailureContext, what: string, name: string, known: readonly string[]): void {
     this.#once(
       context,

@@ -119,6 +119,16 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     return this.#target as Target;
   }
 
+  /** When the origin was asked last, by `performance.now`. */
+  get askedAt(): number {
+    return this.#asked;
+  }
+
+  /** Whether there is a head of the origin, and nothing has gone to the client. */
+  get isDeciding(): boolean {
+    return this.#state === 'deciding';
+  }
+
   /** Whether the origin's instructions are for us: not those for a GRIP proxy before us. */
   get obeysGrip(): boolean {
     return !this.trust.trusted && !this.route.noGrip;

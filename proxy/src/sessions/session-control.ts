@@ -1,5 +1,5 @@
 /** Reads what a session's origin says, and carries its control messages out. */
-import { parseWsControl, readOriginMessage, type WsControl, type WsControlInvalid } from '@holdfast/grip';
+import { parseWsControl, readOriginMessage, type WsControl, type WsControlInvalid, type WsSubscribe } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Expiring } from '../channels/expiries.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
@@ -50,7 +50,7 @@ export function readForClient(
 function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid, deps: SessionDeps): void {
   switch (control.type) {
     case 'subscribe':
-      subscribe(session, control.channel, control.filters, deps);
+      subscribe(session, control, deps);
       break;
     case 'unsubscribe':
       unsubscribe(session, control.channel);
@@ -108,16 +108,20 @@ export function noticeLost(
 
 function subscribe(
   session: ControlledSession,
-  channel: string,
-  filters: readonly string[],
-  { subscriber, connectionSubscriptionMax: limit }: SessionDeps,
+  { channel, filters, initial }: WsSubscribe,
+  { subscriber, connectionSubscriptionMax: limit, replay }: SessionDeps,
 ): void {
   const { id, dial } = session;
   const { route } = dial;
   const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
   session.watch(live);
   subscriber.warnings?.filtersNamed({ id, route, target: undefined, marks: dial.request }, filters);
-  if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live);
+  const isServed = initial !== undefined && replay !== undefined && (replay.isOn(route) || route.resume);
+  if (initial !== undefined && !isServed) {
+    const context = { id, route, target: undefined, marks: dial.request };
+    subscriber.warnings?.historyless(context, 'initial items (initial, since)');
+  }
+  if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live, isServed ? initial : undefined);
   if (outcome === 'too-many-filters') {
     refuse(session, subscriber, 'filter-limit', `too many filters for channel '${channel}'`);
   } else if (outcome === 'not-allowed')

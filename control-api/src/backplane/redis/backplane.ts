@@ -25,7 +25,14 @@ import { RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
 import type { BatchEntry } from './publish/batch.js';
 import { PublishBatcher } from './publish/batcher.js';
-import { Backfill, type ChannelSubscription, readHead, readHistory } from './subscribe/backfill.js';
+import {
+  Backfill,
+  type ChannelSubscription,
+  readHead,
+  readHistory,
+  readStand,
+  removeHistory,
+} from './subscribe/backfill.js';
 import type { CursorSink } from './subscribe/cursor.js';
 import { ChannelSubscriptions } from './subscribe/subscriptions.js';
 
@@ -154,12 +161,24 @@ export class RedisBackplane implements Backplane, History {
     return await readHistory(commands, this.#backfill, keys.channel(channel), start, limit).catch(unreadable);
   }
 
-  async head(channel: string): Promise<Position | undefined> {
+  async head(channel: string, ago?: number): Promise<Position | undefined> {
     if (this.#state !== 'live') throw this.#refusal();
+    if (ago !== undefined) return await this.#standAt(channel, performance.now() - ago);
     const known = this.#subscriptions.deliveredUpTo(channel);
     if (known !== undefined) return known;
     const { keys, commands } = this.connections;
     return await readHead(commands, keys.channel(channel), META_TTL_MS).catch(unreadable);
+  }
+
+  async remove(channel: string): Promise<void> {
+    if (this.#state !== 'live') throw this.#refusal();
+    const { keys, commands } = this.connections;
+    await removeHistory(commands, keys.channel(channel)).catch(unreadable);
+  }
+
+  async #standAt(channel: string, at: number): Promise<Position> {
+    const { keys, commands } = this.connections;
+    return await readStand(commands, keys.channel(channel), META_TTL_MS, at).catch(unreadable);
   }
 
   close(): Promise<void> {

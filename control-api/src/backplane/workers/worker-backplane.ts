@@ -13,7 +13,14 @@ import {
   type Message,
   type Position,
 } from '../backplane.js';
-import { decodeBatch, encodeBatch, type PageMessage, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
+import {
+  decodeBatch,
+  encodeBatch,
+  machineNow,
+  type PageMessage,
+  type PrimaryMessage,
+  type WorkerMessage,
+} from './link-batch.js';
 import { decodeMessage, encodeMessage } from './message-bytes.js';
 import type { LinkPort } from './worker-link.js';
 
@@ -40,6 +47,7 @@ export class WorkerBackplane implements Backplane {
   /** Only where the primary's backplane keeps history; see `historyOf`. */
   readonly read?: History['read'];
   readonly head?: History['head'];
+  readonly remove?: History['remove'];
   readonly #port: LinkPort;
   readonly #faults: Containment;
   /** Channel → what its `subscribe` waits for; undefined once it is live. */
@@ -58,7 +66,8 @@ export class WorkerBackplane implements Backplane {
     this.#faults = faults;
     if (history) {
       this.read = (channel, start, limit) => this.#refusal() ?? this.#read(channel, start, limit);
-      this.head = (channel) => this.#refusal() ?? this.#head(channel);
+      this.head = (channel, ago) => this.#refusal() ?? this.#head(channel, ago);
+      this.remove = (channel) => this.#refusal() ?? this.#remove(channel);
     }
     port.listen(
       (batch) => this.#receive(batch as Buffer),
@@ -129,8 +138,15 @@ export class WorkerBackplane implements Backplane {
     return page && ({ ...page, messages: page.messages.map(decodeMessage) } as HistoryPage);
   }
 
-  async #head(channel: string): Promise<Position | undefined> {
-    return (await this.#ask((n) => ['head', n, channel])) as Position | undefined;
+  async #head(channel: string, ago: number | undefined): Promise<Position | undefined> {
+    const at = ago === undefined ? undefined : machineNow() - ago;
+    return (await this.#ask((n) => (at === undefined ? ['head', n, channel] : ['head', n, channel, at]))) as
+      | Position
+      | undefined;
+  }
+
+  async #remove(channel: string): Promise<void> {
+    await this.#ask((n) => ['remove', n, channel]);
   }
 
   #ask(message: (n: number) => WorkerMessage): Promise<unknown> {

@@ -2,7 +2,7 @@
 import { ControlError } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import { type Backplane, type BackplaneListener, type Gap, historyOf, type Message } from '../backplane.js';
-import { decodeBatch, encodeBatch, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
+import { decodeBatch, encodeBatch, machineNow, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
 import { decodeMessage, encodeMessage, type MessageEncoder } from './message-bytes.js';
 import { TurnEnd } from './turn-end.js';
 
@@ -93,11 +93,19 @@ export class WorkerLink implements BackplaneListener {
         this.#answer(message[1], this.#read(message));
         break;
       case 'head':
-        this.#answer(message[1], historyOf(this.#share)?.head(message[2]));
+        this.#answer(message[1], this.#head(message[2], message[3]));
+        break;
+      case 'remove':
+        this.#answer(message[1], historyOf(this.#share)?.remove(message[2]));
         break;
       case 'close':
         this.#answer(message[1], this.#share.close());
     }
+  }
+
+  /** What was under way to here is a part of how long ago it is. */
+  #head(channel: string, at: number | undefined): Promise<unknown> | undefined {
+    return historyOf(this.#share)?.head(channel, at === undefined ? undefined : Math.max(0, machineNow() - at));
   }
 
   async #read([, , channel, start, limit]: WorkerMessage & readonly ['read', ...unknown[]]): Promise<unknown> {

@@ -1,4 +1,5 @@
 /** The script that accepts the items of one channel or many: its text, its arguments, and what its reply says. */
+import type { Item } from '@holdfast/grip';
 import type { Acceptance, Message } from '../../backplane.js';
 import { type Script, script } from '../connection/commands.js';
 import { TIME_MARK } from '../envelope.js';
@@ -30,8 +31,8 @@ const SLACK = 8;
  * batch, 2 ms that its result is kept, 3 epoch of channels that have none yet, 4 history size, 5 history ttl in ms, 6 meta ttl
  * in ms, 7 ms after which these are set anew, 8 id ttl in ms, 9 PUBLISH or SPUBLISH; then per channel: pub/sub name, number of items,
  * number of ids to look for, and per item: payload, id, and `0` if the publisher gave no id, `1` if it gave one, `2` if that is also
- * to be remembered, by the channel's next key. Reply: lines. Per item: receivers or -1 for a duplicate, offset, epoch; or one for
- * the whole channel, `!` and the error that refused it. Frames: see envelope.ts.
+ * to be remembered, by the channel's next key; of an item with a version, that follows with its epoch: `1 42 e`. Reply: lines. Per item:
+ * receivers, or -1 for a duplicate, or -2 for one that is stale, offset, epoch; or one for the whole channel, `!` and the error that refused it. Frames: see envelope.ts.
  *
  * A batch that is sent again, because its first reply was lost, is answered with the first result and does nothing; one
  * that comes out of a dead connection after its successors does nothing either.
@@ -40,6 +41,9 @@ const SLACK = 8;
  * its offset is taken: what Redis did before an error stays done, and an offset without an item would look like a gap. So a
  * key of another type in the place of the history refuses the channel, and changes nothing; one in the place of an id is taken for
  * no id, and overwritten. A history that is ahead of the count, which no script of ours leaves behind, begins anew.
+ *
+ * A channel's version is in its hash, `n`, with its epoch, `m`: only items that have one look at them, and set them once for the
+ * batch. Nodes of earlier versions pass over both, and publish such items as any other.
  *
  * Most of what an item costs is the number of commands. So both keys of a channel live a little longer than asked for, and their time is
  * set anew only when that is used up (`x`: when it was set last), when the key is new, or when a node of another version counted the last
@@ -77,11 +81,20 @@ local function accept(k, a, count)
   local lasts = set and m[4] == m[2] and ms - set >= 0 and ms - set < refresh
   if isNew then epoch, top, lasts = ARGV[3], 0, false end
   local offsets, keys, seen, last, offset = {}, none, none, nil, nil
+  local version, series, isRead, isNewer = nil, nil, false, false
   if ARGV[a + 2] ~= '0' then keys, seen = {}, {} end
   k = k + 2
   for i = 1, count do
     local at = a + 3 * i
-    local id, kind, first = ARGV[at + 1], ARGV[at + 2], false
+    local id, kind, first, own, ownSeries = ARGV[at + 1], ARGV[at + 2], false, nil, nil
+    if #kind > 1 then
+      kind, own, ownSeries = string.match(kind, '^(%d) (%d+) (.*)$')
+      if not isRead then
+        local v = pcall('HMGET', meta, 'n', 'm')
+        if v.err then return v.err end
+        version, series, isRead = v[1], v[2], true
+      end
+    end
     if kind == '2' then
       first = seen[id] or pcall('GET', KEYS[k])
       if type(first) ~= 'string' or not find(first, '^%d+ [^\\n]+$') then first = false end
@@ -89,6 +102,8 @@ local function accept(k, a, count)
     end
     if first then
       reply[n + i] = '-1 ' .. first
+    elseif own and version and series == ownSeries and tonumber(own) <= (tonumber(version) or -1) then
+      reply[n + i] = '-2 ' .. format('%.0f', top) .. ' ' .. epoch
     else
       offset = format('%.0f', top + 1)
       if keeps then
@@ -104,6 +119,7 @@ local function accept(k, a, count)
       end
       top, last, offsets[i] = top + 1, id, offset
       if kind == '2' then seen[id] = offset .. ' ' .. epoch end
+      if own then version, series, isNewer = own, ownSeries, true end
     end
   end
   if not last then return nil end
@@ -112,6 +128,7 @@ local function accept(k, a, count)
   elseif lasts then done = pcall('HSET', meta, 's', offset, 'l', last, 't', now, 'v', offset)
   else done = pcall('HSET', meta, 's', offset, 'l', last, 't', now, 'v', offset, 'x', now) end
   if type(done) == 'table' then return done.err end
+  if isNewer then call('HSET', meta, 'n', version, 'm', series) end
   if not lasts then
     call('PEXPIRE', meta, ARGV[6])
     if keeps then call('PEXPIRE', stream, ARGV[5]) end
@@ -186,11 +203,17 @@ export function publishArguments(
       const given = message.type === 'item' ? message.item.id : undefined;
       const isRemembered = given !== undefined && idCacheTtl > 0;
       if (isRemembered) keys.push(of.id(given));
-      args.push(payload, id, given === undefined ? '0' : isRemembered ? '2' : '1');
+      const kind = given === undefined ? '0' : isRemembered ? '2' : '1';
+      args.push(payload, id, message.type === 'item' ? kind + versionOf(message.item) : kind);
     }
     args[remembered] = keys.length - before;
   }
   return { keys, args };
+}
+
+/** What follows the kind of an item that has a version. */
+function versionOf({ version, versionEpoch = '' }: Item): string {
+  return version === undefined ? '' : ` ${version} ${versionEpoch}`;
 }
 
 /** An error of Redis that concerns one channel of a batch; by its name it is known as one, as those of the library are. */
@@ -214,6 +237,7 @@ function acceptanceOf({ type }: Message, line: string): Acceptance {
   const second = line.indexOf(' ', space + 1);
   const receivers = Number(line.slice(0, space));
   const position = { epoch: line.slice(second + 1), offset: Number(line.slice(space + 1, second)) };
+  if (receivers === -2) return { duplicate: false, stale: true, position };
   if (receivers < 0) return { duplicate: true, position };
   return { duplicate: false, nodes: receivers, position };
 }

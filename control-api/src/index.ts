@@ -25,6 +25,8 @@ export {
   type ItemMessage,
   type Message,
   type Position,
+  type PrefixInterest,
+  prefixInterestOf,
   type RecoverMessage,
 } from './backplane/backplane.js';
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';

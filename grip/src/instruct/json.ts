@@ -90,7 +90,8 @@ function channelsOf(hold: Fields): Channel[] {
     const name = fields.string('name');
     if (name === undefined) throw fields.missing('name');
     const prevId = fields.string('prev-id');
-    return makeChannel(name, prevId, fields.strings('filters', 'filters contains value with wrong type') ?? []);
+    const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
+    return makeChannel(name, prevId, filters, fields.boolean('pattern'));
   });
 }
 
@@ -127,7 +128,7 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
 
 const INSTRUCT = ['hold', 'response'];
 const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'meta'];
-const CHANNEL = ['name', 'prev-id', 'filters'];
+const CHANNEL = ['name', 'prev-id', 'filters', 'pattern'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
 

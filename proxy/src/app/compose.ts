@@ -124,7 +124,14 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     faults,
   });
   const ages = AgeLimit.of(config, { clock, faults, random });
-  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions, ages);
+  const registry = new ChannelRegistry(
+    interest,
+    clock,
+    subscriptionLinger,
+    telemetry.subscriptions,
+    ages,
+    config.patternSeparator,
+  );
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');

@@ -13,6 +13,7 @@ import type { LinkScope } from '../links/link-scope.js';
 import type { NextLinkDeps } from '../links/next-link.js';
 import type { UpdateLimiter } from '../links/update-limiter.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
+import { patternOf } from '../routes/channel-pattern.js';
 import { type Clock, stampOf } from '../runtime/clock.js';
 
 /** What opened a hold: the exchange between client and origin. */
@@ -116,12 +117,25 @@ export function channelList(
   for (const name of implicit) list.set(name, { name, filters: [] });
   let count = 0;
   const wishes = instruct.hold?.channels ?? instruct.channels ?? [];
+  const tooMany = ({ name: first }: { readonly name: string }) => {
+    const channels = new Set(wishes.map(({ name }) => name)).size;
+    overChannels.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first });
+  };
   for (const wish of wishes) {
+    if (wish.isPattern) {
+      const pattern = patternOf(scope.route, wish.name, events);
+      if (typeof pattern === 'string') throw new GripError('ERR_GRIP_INSTRUCT', pattern);
+      if (!list.hasPattern(pattern) && ++count > connectionSubscriptionMax) {
+        tooMany(wish);
+        break;
+      }
+      list.setPattern(pattern, wish);
+      continue;
+    }
     const channel = channelOf(scope.route, wish.name);
     if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(scope.route, wish.name, events));
     if (!list.has(channel) && ++count > connectionSubscriptionMax) {
-      const channels = new Set(wishes.map(({ name }) => name)).size;
-      overChannels.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
+      tooMany(wish);
       break;
     }
     list.set(channel, wish);

@@ -84,7 +84,7 @@ export class ResponseHold
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
     registry.enter(this);
-    const live = registry.add(this, start.list.channels);
+    const live = registry.add(this, start.list.channels, start.list.patterns);
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
@@ -133,7 +133,7 @@ export class ResponseHold
       this.#wait(delivery);
       return true;
     }
-    const subscription = this.#start.list.find(delivery.item.channel);
+    const subscription = this.#start.list.through(delivery);
     if (subscription === undefined) return false;
     const { prevId } = subscription;
     if (prevId !== undefined && delivery.item.prevId !== prevId)
@@ -185,8 +185,8 @@ export class ResponseHold
   }
 
   view(): ConnectionView {
-    const { channels } = this.#start.list;
-    return viewOf('response', this.#start, channels, this.deps.subscriber.clock, this.#since, 0);
+    const { names } = this.#start.list;
+    return viewOf('response', this.#start, names, this.deps.subscriber.clock, this.#since, 0);
   }
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */
@@ -389,12 +389,12 @@ export class ResponseHold
     this.#replay?.stop();
     this.#withdraw?.();
     const { clock, registry, events } = this.deps.subscriber;
-    const { channels } = this.#start.list;
+    const { channels, patterns, names } = this.#start.list;
     clock.clear(this.#timer);
     registry.leave(this);
-    registry.remove(this, channels);
+    registry.remove(this, channels, patterns);
     events.subscriberEnded('response', reason);
     if (reason !== 'origin-failed') notifyGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.deps);
-    return { kind: 'response', reason, items, dropped: 0, duration: clock.monotonic() - this.#since, channels };
+    return { kind: 'response', reason, items, dropped: 0, duration: clock.monotonic() - this.#since, channels: names };
   }
 }

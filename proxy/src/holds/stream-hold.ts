@@ -186,7 +186,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const { subscriber } = this.#deps;
     if (this.#terms.hasNext) this.recover();
     else if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
+      endSoon(this, this.#list, subscriber, () => this.#end('items-lost', true));
   }
 
   /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
@@ -219,7 +219,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
-    return viewOf('stream', it, this.#list.channels, this.#deps.subscriber.clock, this.#since, this.#writer.items);
+    return viewOf('stream', it, this.#list.names, this.#deps.subscriber.clock, this.#since, this.#writer.items);
   }
 
   onWritable(): void {
@@ -249,6 +249,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#replay?.follow(list, before);
     const { registry } = this.#deps.subscriber;
     for (const channel of before.channels) if (!list.has(channel)) registry.remove(this, [channel]);
+    for (const pattern of before.patterns) if (!list.hasPattern(pattern)) registry.remove(this, [], [pattern]);
   }
 
   linkData(chunk: Buffer): boolean {
@@ -298,7 +299,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   #subscribe(): Promise<void> | undefined {
-    return subscribeStream(this, this.#list.channels, this.#deps.subscriber, (error) => {
+    return subscribeStream(this, this.#list, this.#deps.subscriber, (error) => {
       if (this.#hasHead) this.#end('origin-failed');
       else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
     });
@@ -354,7 +355,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   /** An item that is next, or shows that one is missing. */
   #take(delivery: Delivery): void {
     const format = delivery.stream;
-    const subscription = this.#list.find(delivery.item.channel);
+    const subscription = this.#list.through(delivery);
     if (format === undefined || subscription === undefined) return;
     this.#catchUp?.active(delivery.at);
     const { prevId, channel } = subscription;
@@ -385,12 +386,12 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#writer.stop(reason === 'shutdown');
     this.#catchUp?.stop();
     const { clock, registry, events } = this.#deps.subscriber;
-    const { channels } = this.#list;
+    const { channels, patterns, names } = this.#list;
     const { items, dropped } = this.#writer;
     registry.leave(this);
-    registry.remove(this, channels);
+    registry.remove(this, channels, patterns);
     events.subscriberEnded('stream', reason);
     notifyGone(this.#gone, this.#scope, reason, this.#deps);
-    return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels };
+    return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels: names };
   }
 }

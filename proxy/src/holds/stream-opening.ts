@@ -32,11 +32,11 @@ export function termsOf({ hold, links }: Instruct): StreamTerms {
  */
 export function subscribeStream(
   stream: Subscriber,
-  channels: readonly string[],
+  { channels, patterns }: SubscriptionList,
   { registry, log }: SubscriberDeps,
   failed: (error: Error) => void,
 ): Promise<void> | undefined {
-  return registry.add(stream, channels)?.catch((error: Error) => {
+  return registry.add(stream, channels, patterns)?.catch((error: Error) => {
     log.warn({ id: stream.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
     failed(error);
   });
@@ -95,6 +95,7 @@ export class StreamBody {
     this.#replay = replay;
     const filters: string[] = [];
     for (const subscription of list.all) filters.push(...subscription.filters);
+    for (const subscription of list.allPatterns) filters.push(...subscription.filters);
     this.#filter = filters.length === 0 ? undefined : responseFilter(filters, list.meta);
   }
 

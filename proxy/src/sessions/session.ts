@@ -204,7 +204,7 @@ export class Session
     const format = delivery.ws;
     if (this.#isGone || format === undefined || format.action === 'hint') return false;
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
-    const subscription = this.subscriptions.find(delivery.item.channel);
+    const subscription = this.subscriptions.through(delivery);
     if (subscription === undefined) return false;
     if (this.writer.takesNow(delivery)) this.writer.take(delivery, format, subscription);
     return true;
@@ -215,8 +215,7 @@ export class Session
 
   missed(): void {
     const { subscriber } = this.#deps;
-    if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.subscriptions.channels, subscriber, () => this.end('items-lost'));
+    if (subscriber.gapPolicy === 'close') endSoon(this, this.subscriptions, subscriber, () => this.end('items-lost'));
   }
 
   /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
@@ -390,7 +389,7 @@ export class Session
     this.#state = 'over';
     this.#timed?.stop();
     this.writer.stop();
-    const channels = this.subscriptions.channels;
+    const channels = this.subscriptions.names;
     this.subscriptions.clear();
     this.#deps.subscriber.registry.leave(this);
     this.#deps.limits?.ended(this.dial.request);

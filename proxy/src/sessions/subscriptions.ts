@@ -6,8 +6,8 @@ import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { waitForLive } from '../channels/subscriber-deps.js';
 import { SubscriptionList } from '../channels/subscription-list.js';
-import { channelOf } from '../routes/channel-name.js';
-import type { Route } from '../routes/route.js';
+import { channelOf, type LimitEvents } from '../routes/channel-name.js';
+import { type PatternNaming, patternOf } from '../routes/channel-pattern.js';
 import type { Clock } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
 import type { OriginSocket } from './origin-socket.js';
@@ -42,7 +42,7 @@ export interface Subscribed {
 export class Subscriptions extends SubscriptionList {
   readonly #subscriber: Subscriber;
   readonly #registry: ChannelRegistry;
-  readonly #route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>;
+  readonly #route: PatternNaming;
   readonly #implicit: readonly string[];
   readonly #max: number;
   /** Implicit channels that the origin has subscribed the session to as well. */
@@ -55,7 +55,7 @@ export class Subscriptions extends SubscriptionList {
   constructor(
     subscriber: Subscriber,
     registry: ChannelRegistry,
-    route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>,
+    route: PatternNaming,
     implicit: readonly string[],
     max: number,
   ) {
@@ -90,6 +90,25 @@ export class Subscriptions extends SubscriptionList {
     return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [channel]) };
   }
 
+  /** The same for a pattern; a text says why the route may not have it. */
+  addPattern(name: string, filters: readonly string[], events: LimitEvents): Subscribed | string {
+    const pattern = patternOf(this.#route, name, events);
+    if (typeof pattern === 'string') return pattern;
+    const { text: channel } = pattern;
+    const isNew = !this.hasPattern(pattern);
+    if (filters.length > MAX_FILTERS) return { outcome: 'too-many-filters', channel, isNew, live: undefined };
+    if (isNew && this.#own >= this.#max) return { outcome: 'too-many-channels', channel, isNew, live: undefined };
+    this.setPattern(pattern, { name, filters });
+    return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [], [pattern]) };
+  }
+
+  /** Ends a subscription to a pattern. */
+  removePattern(name: string, events: LimitEvents): void {
+    const pattern = patternOf(this.#route, name, events);
+    if (typeof pattern !== 'string' && this.deletePattern(pattern))
+      this.#registry.remove(this.#subscriber, [], [pattern]);
+  }
+
   /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
   remove(name: string): string | undefined {
     const channel = channelOf(this.#route, name);
@@ -116,7 +135,7 @@ export class Subscriptions extends SubscriptionList {
 
   /** Ends all of them. */
   clear(): void {
-    this.#registry.remove(this.#subscriber, this.channels);
+    this.#registry.remove(this.#subscriber, this.channels, this.patterns);
   }
 
   /** A copy only where a filter may still look at the map: an origin may set thousands in a row. */
@@ -137,7 +156,7 @@ export class Subscriptions extends SubscriptionList {
   /** How many such channels there are. */
   get #own(): number {
     const implicit = this.#implicit.length === 0 ? 0 : new Set(this.#implicit).size;
-    return this.size - implicit + (this.#both?.size ?? 0);
+    return this.size - implicit + (this.#both?.size ?? 0) + this.patternCount;
   }
 }
 

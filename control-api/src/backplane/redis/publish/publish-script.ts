@@ -4,7 +4,7 @@ import { type Script, script } from '../connection/commands.js';
 import { TIME_MARK } from '../envelope.js';
 import type { ChannelKeys } from '../keys.js';
 import { BATCH_TTL_MS, META_TTL_MS } from '../limits.js';
-import type { BatchEntry } from './batch.js';
+import type { BatchEntry, Tail } from './batch.js';
 
 /** What is the same for all batches that a node sends. */
 export interface PublishSettings {
@@ -26,15 +26,22 @@ export interface PublishSettings {
 const SLACK = 8;
 
 /**
- * Keys: the result of the last batch, then per channel: meta, stream, and one per id to look for. Arguments: 1 number of the
+ * Keys: the result of the last batch, the version of the prefixes, then per channel: meta, stream, and one per id to look for. Arguments: 1 number of the
  * batch, 2 ms that its result is kept, 3 epoch of channels that have none yet, 4 history size, 5 history ttl in ms, 6 meta ttl
- * in ms, 7 ms after which these are set anew, 8 id ttl in ms, 9 PUBLISH or SPUBLISH; then per channel: pub/sub name, number of items,
+ * in ms, 7 ms after which these are set anew, 8 id ttl in ms, 9 PUBLISH or SPUBLISH, 10 version of the prefixes that
+ * the batch was made for, 11 number of ends that several payloads have; then these; then per channel: pub/sub name, number of items,
  * number of ids to look for, and per item: payload, id, and `0` if the publisher gave no id, `1` if it gave one, `2` if that is also
  * to be remembered, by the channel's next key. Reply: lines. Per item: receivers or -1 for a duplicate, offset, epoch; or one for
  * the whole channel, `!` and the error that refused it. Frames: see envelope.ts.
  *
  * A batch that is sent again, because its first reply was lost, is answered with the first result and does nothing; one
  * that comes out of a dead connection after its successors does nothing either.
+ *
+ * A batch that was made for other prefixes than there are now is refused as a whole, and made anew (`PREFIXES`): no item is
+ * accepted that does not go to all of them. What goes to a prefix is one more channel of the batch.
+ *
+ * A payload is JSON, and begins with a brace. Where it begins with a number, that is the argument with its end, and what follows the line
+ * is its beginning: an item to many channels is sent once.
  *
  * PUBLISH comes after the offset within one script, so that messages travel in the order of offsets. An item is stored before
  * its offset is taken: what Redis did before an error stays done, and an offset without an item would look like a gap. So a
@@ -48,13 +55,16 @@ const SLACK = 8;
  */
 export const publishScript: Script = script(`
 local call, pcall, find, sub, format = redis.call, redis.pcall, string.find, string.sub, string.format
-local known = call('GET', KEYS[1])
+local byte = string.byte
+local first = call('MGET', KEYS[1], KEYS[2])
+local known, version = first[1], first[2] or ''
 if known then
   local at = find(known, '\\n', 1, true)
   local batch = tonumber(sub(known, 1, at - 1))
   if batch == tonumber(ARGV[1]) then return sub(known, at + 1) end
   if batch > tonumber(ARGV[1]) then return redis.error_reply('STALE A later batch was accepted') end
 end
+if version ~= ARGV[10] then return redis.error_reply('PREFIXES Others are wanted') end
 local size, keeps, refresh, clock = ARGV[4], ARGV[4] ~= '0', tonumber(ARGV[7]), call('TIME')
 local micros = clock[1] .. format('%06d', clock[2])
 local now, time = sub(micros, 1, -4), '${TIME_MARK}' .. micros .. ' '
@@ -67,6 +77,12 @@ local function add(stream, make, offset, payload, id, kind)
   end
   if make then return pcall('XADD', stream, 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now, 'i', id) end
   return pcall('XADD', stream, 'NOMKSTREAM', 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now, 'i', id)
+end
+local function payloadAt(at)
+  local text = ARGV[at]
+  if byte(text) == 123 then return text end
+  local line = find(text, '\\n', 1, true)
+  return sub(text, line + 1) .. ARGV[tonumber(sub(text, 1, line - 1))]
 end
 local function accept(k, a, count)
   local meta, stream, topic, n = KEYS[k], KEYS[k + 1], ARGV[a], #reply
@@ -92,13 +108,14 @@ local function accept(k, a, count)
     else
       offset = format('%.0f', top + 1)
       if keeps then
-        local stored = add(stream, false, offset, ARGV[at], id, kind)
+        local payload = payloadAt(at)
+        local stored = add(stream, false, offset, payload, id, kind)
         if type(stored) == 'table' and find(stored.err, 'equal or smaller', 1, true) then
           epoch, top, offset, isNew, stored = ARGV[3], 0, '1', true, false
           pcall('DEL', stream)
         end
         if not stored then
-          lasts, stored = false, add(stream, true, offset, ARGV[at], id, kind)
+          lasts, stored = false, add(stream, true, offset, payload, id, kind)
         end
         if type(stored) == 'table' and stored.err then return stored.err end
       end
@@ -119,7 +136,7 @@ local function accept(k, a, count)
   for i = 1, count do
     local offset = offsets[i]
     if offset then
-      local receivers = pcall(ARGV[9], topic, offset .. time .. epoch .. '\\n' .. ARGV[a + 3 * i])
+      local receivers = pcall(ARGV[9], topic, offset .. time .. epoch .. '\\n' .. payloadAt(a + 3 * i))
       if type(receivers) == 'table' then return receivers.err end
       local place = offset .. ' ' .. epoch
       if keys[i] then call('SET', keys[i], place, 'PX', ARGV[8]) end
@@ -132,7 +149,7 @@ local function accept(k, a, count)
     end
   end
 end
-local k, a, total = 2, 10, #ARGV
+local k, a, total = 3, 12 + ARGV[11], #ARGV
 while a <= total do
   local n, count = #reply, tonumber(ARGV[a + 1])
   local refusal = accept(k, a, count)
@@ -146,6 +163,26 @@ reply = table.concat(reply, '\\n')
 pcall('SET', KEYS[1], ARGV[1] .. '\\n' .. reply, 'PX', ARGV[2])
 return reply
 `);
+
+/** The ends that several payloads of a batch have. */
+function tailsOf(channels: readonly ChannelItems[]): readonly Tail[] {
+  let once: Set<Tail> | undefined;
+  let several: Set<Tail> | undefined;
+  for (const { entries } of channels) {
+    for (const { shared } of entries) {
+      if (shared === undefined) continue;
+      once ??= new Set();
+      several ??= new Set();
+      (once.has(shared.tail) ? several : once).add(shared.tail);
+    }
+  }
+  return several === undefined ? [] : [...several];
+}
+
+/** Whether a batch was refused because it was made for other prefixes than there are. */
+export function isForOtherPrefixes(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('PREFIXES ');
+}
 
 /** What became of a channel's items in a batch. */
 export type ChannelResult = readonly Acceptance[] | Error;
@@ -162,10 +199,11 @@ export function publishArguments(
   batch: number,
   channels: readonly ChannelItems[],
   settings: PublishSettings,
+  prefixes: { readonly key: string; readonly version: string },
 ): { readonly keys: string[]; readonly args: (string | number)[] } {
   const { node, historySize, historyTtl, idCacheTtl, sharded } = settings;
   const slack = Math.floor(historyTtl / SLACK);
-  const keys = [memory];
+  const keys = [memory, prefixes.key];
   const args: (string | number)[] = [
     batch,
     BATCH_TTL_MS,
@@ -177,16 +215,25 @@ export function publishArguments(
     slack,
     idCacheTtl,
     sharded ? 'SPUBLISH' : 'PUBLISH',
+    prefixes.version,
   ];
+  const tails = tailsOf(channels);
+  // The arguments of Lua count from 1.
+  const places = new Map<Tail, number>();
+  for (const tail of tails) places.set(tail, args.length + 2 + places.size);
+  args.push(tails.length);
+  for (const { text } of tails) args.push(text);
   for (const { keys: of, entries } of channels) {
     keys.push(of.meta, of.stream);
     const before = keys.length;
     const remembered = args.push(of.topic, entries.length, 0) - 1;
-    for (const { message, payload, id } of entries) {
+    for (const { message, payload, shared, id } of entries) {
       const given = message.type === 'item' ? message.item.id : undefined;
       const isRemembered = given !== undefined && idCacheTtl > 0;
       if (isRemembered) keys.push(of.id(given));
-      args.push(payload, id, given === undefined ? '0' : isRemembered ? '2' : '1');
+      const place = shared && places.get(shared.tail);
+      const text = place === undefined ? payload : `${place}\n${shared?.head}`;
+      args.push(text, id, given === undefined ? '0' : isRemembered ? '2' : '1');
     }
     args[remembered] = keys.length - before;
   }

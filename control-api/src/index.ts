@@ -26,6 +26,8 @@ export {
   type LastItems,
   type Message,
   type Position,
+  type PrefixInterest,
+  prefixInterestOf,
   type RecoverMessage,
 } from './backplane/backplane.js';
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';

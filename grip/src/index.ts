@@ -28,17 +28,28 @@ export {
   formatRows,
   kindRows,
   listFormats,
+  ownContent,
   type SubscriberKind,
   subscriberKinds,
-  withContent,
   zeroCounts,
 } from './item/formats.js';
 export type { HttpResponseFormat, HttpResponseSend } from './item/http-response.js';
 export type { HttpStreamFormat } from './item/http-stream.js';
-export { ITEM_OVERHEAD, type Item, itemBytes, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
+export {
+  ITEM_OVERHEAD,
+  type Item,
+  itemBytes,
+  itemToJson,
+  parseItem,
+  parseItemList,
+  parseItems,
+  parsePublished,
+} from './item/item.js';
+export { MAX_ITEM_CHANNELS, MAX_NAMED_CHANNELS } from './item/item-channels.js';
 export { ItemWarnings, itemMembers, MAX_ITEM_WARNINGS, MAX_WARNINGS } from './item/warnings.js';
 export type { WsMessageFormat, WsMessageSend } from './item/ws-message.js';
 export { isKeyError, type JwtClaims, type JwtKey, type JwtRead, peekJwt, readJwk, readJwtKey } from './jwt.js';
+export { MAX_PATTERN_STARS, matchesPattern, type Pattern, type PatternSegment, parsePattern } from './pattern.js';
 export {
   formatPosition,
   type Initial,

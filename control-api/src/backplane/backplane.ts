@@ -29,6 +29,11 @@ export interface ItemMessage {
    * earlier versions publish.
    */
   readonly headers?: ItemHeaders;
+  /**
+   * The prefix by the interest in which it has come (see {@link PrefixInterest}), set by the backplane; absent where it came by interest
+   * in its channel. Such a message has no position: those of its channel say nothing of what comes by the prefix.
+   */
+  readonly prefix?: string;
 }
 
 /** All nodes forget what they know about last ids, and bring their holds up to date from the origins. */
@@ -63,6 +68,8 @@ export type GapReason = 'trimmed' | 'epoch' | 'rewound';
 /** Items of a channel that were, or may have been, accepted and will never reach this node. */
 export interface Gap {
   readonly channel: string;
+  /** They were to come by the interest in this prefix, of whichever channels; `channel` says nothing then. */
+  readonly prefix?: string;
   readonly reason: GapReason;
   /** The last item before the gap that this node got. */
   readonly after: Position;
@@ -134,6 +141,30 @@ export interface Backplane {
 
   /** Why nothing can be published at present, in a few words for probes and logs; undefined when it can. */
   readonly unavailableReason: string | undefined;
+}
+
+/**
+ * Interest in all channels whose names begin alike: what patterns are made from. Implemented by all backplanes that clients are
+ * served from. Independent of the interest in channels: an item comes once for its channel and once for each prefix of its name that
+ * there is interest in, with `prefix` set. What {@link Backplane} says of the interest in a channel holds for that in a prefix, and
+ * the items of each channel come by it in the order in which they come by the channel.
+ */
+export interface PrefixInterest {
+  /** As `Backplane.subscribe`. The prefix is not empty unless all items are meant, and is exact: no character has a meaning. */
+  subscribePrefix(prefix: string): Promise<void> | undefined;
+
+  /** As `Backplane.unsubscribe`. */
+  unsubscribePrefix(prefix: string): void;
+}
+
+/** The interest in prefixes of a backplane, if it has any. */
+export function prefixInterestOf(backplane: Backplane): PrefixInterest | undefined {
+  const { subscribePrefix, unsubscribePrefix } = backplane as Partial<PrefixInterest>;
+  if (typeof subscribePrefix !== 'function' || typeof unsubscribePrefix !== 'function') return undefined;
+  return {
+    subscribePrefix: subscribePrefix.bind(backplane),
+    unsubscribePrefix: unsubscribePrefix.bind(backplane),
+  };
 }
 
 /**

@@ -1,6 +1,5 @@
 /** The history of the channels of one process: positions, and the last items of each channel within bounds. */
-import { Buffer } from 'node:buffer';
-import { contentOf, formatKeys, ITEM_OVERHEAD, type Item, itemBytes, withContent } from '@holdfast/grip';
+import { ITEM_OVERHEAD, type Item, itemBytes, ownContent } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import {
   beforeHole,
@@ -344,25 +343,8 @@ function pageOf(kept: Channel['kept'], from: number, limit: number): Kept['messa
   return messages;
 }
 
-/**
- * The item, with content that shares its memory with nothing else. Small Buffers are cut out of slabs of 8 KiB, and messages
- * of other processes out of what was read at once: one of them that is kept would keep all of it.
- */
+/** The item, with content that shares its memory with nothing else, but for items of the same publish with the same content. */
 export function keptItem(item: Item): Item {
-  let { formats } = item;
-  for (const key of formatKeys) {
-    const content = contentOf(formats, key);
-    if (content !== undefined && isShared(content)) formats = withContent(formats, key, copyOf(content));
-  }
+  const formats = ownContent(item.formats);
   return formats === item.formats ? item : { ...item, formats };
-}
-
-function isShared(content: Buffer): boolean {
-  return content.buffer.byteLength > content.length;
-}
-
-function copyOf(content: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(content.length);
-  content.copy(copy);
-  return copy;
 }

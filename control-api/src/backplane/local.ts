@@ -10,11 +10,14 @@ import {
   type History,
   type HistoryPage,
   type HistoryStart,
+  type ItemMessage,
   type Message,
   type Position,
+  type PrefixInterest,
 } from './backplane.js';
 import type { RecentIds } from './id-cache.js';
 import type { LocalHistory } from './local-history.js';
+import { PrefixSet } from './prefix-set.js';
 import { ChannelVersions } from './versions.js';
 
 type State = 'new' | 'live' | 'closed';
@@ -39,13 +42,14 @@ export const NESTED_MESSAGES_LIMIT = 10_000;
  * In-process {@link Backplane}. Delivers within the `publish` call, in one synchronous block; only what the listener
  * itself publishes meanwhile waits for the end of that block, and is delivered before anything published later.
  */
-export class LocalBackplane implements Backplane, History {
+export class LocalBackplane implements Backplane, History, PrefixInterest {
   readonly unavailableReason = undefined;
   readonly #faults: Containment;
   readonly #ids: RecentIds | undefined;
   readonly #history: LocalHistory | undefined;
   readonly #versions = new ChannelVersions();
   readonly #interest = new Set<string>();
+  readonly #prefixes = new PrefixSet();
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
   #delivering = false;
@@ -97,6 +101,16 @@ export class LocalBackplane implements Backplane, History {
     this.#interest.delete(channel);
   }
 
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    this.#prefixes.add(prefix);
+    return undefined;
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    this.#prefixes.delete(prefix);
+  }
+
   read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
     return this.#history?.read(channel, start, limit) ?? Promise.resolve(undefined);
@@ -118,6 +132,7 @@ export class LocalBackplane implements Backplane, History {
     this.#versions.clear();
     this.#listener = undefined;
     this.#interest.clear();
+    this.#prefixes.clear();
     this.#nested = [];
     return Promise.resolve();
   }
@@ -139,7 +154,8 @@ export class LocalBackplane implements Backplane, History {
     }
     const placed = this.#history?.add(message);
     fresh.push(placed ?? message);
-    const acceptance = this.#interest.has(channel) ? REACHED : UNREACHED;
+    const isWanted = this.#interest.has(channel) || (this.#prefixes.size > 0 && this.#prefixes.of(channel).length > 0);
+    const acceptance = isWanted ? REACHED : UNREACHED;
     return placed === undefined ? acceptance : { ...acceptance, position: placed.position };
   }
 
@@ -160,10 +176,16 @@ export class LocalBackplane implements Backplane, History {
     this.#delivering = true;
     for (const message of messages) {
       // Asked anew for each message: the listener may unsubscribe, or close, at any of them.
-      if (message.type === 'item' && !this.#interest.has(message.item.channel)) continue;
-      this.#listener?.onMessage(message);
+      if (message.type === 'recover' || this.#interest.has(message.item.channel)) this.#listener?.onMessage(message);
+      if (message.type === 'item' && this.#prefixes.size > 0) this.#deliverByPrefix(message);
     }
     this.#delivering = false;
+  }
+
+  #deliverByPrefix({ position: _, ...message }: ItemMessage): void {
+    for (const prefix of this.#prefixes.of(message.item.channel)) {
+      if (this.#prefixes.has(prefix)) this.#listener?.onMessage({ ...message, prefix });
+    }
   }
 
   #refusal(): ControlError {

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { contentOf, formatKeys, type Item, parseItem, parseItems } from '@holdfast/grip';
+import { contentOf, formatKeys, type Item, parseItem, parseItems, parsePublished } from '@holdfast/grip';
 import t from 'tap';
 import { keptItem, MAX_COUNTED_CHANNELS, PAGE_BYTES } from '../../dist/backplane/local-history.js';
 import {
@@ -268,6 +268,12 @@ t.test('the content of each format is in memory of its own, and is the same', as
     t.ok((contentOf(item.formats, key)?.buffer.byteLength ?? 0) > 5, `${key} as it came`);
     t.equal(contentOf(kept.formats, key)?.buffer.byteLength, 5, `${key} as it is kept`);
   }
+});
+
+t.test('items of one publish with the same content share its memory while they are kept', async (t) => {
+  const [one, other] = parsePublished({ channels: ['c', 'd'], formats: { 'http-stream': { content: 'short' } } });
+  t.equal(keptItem(one as Item), one);
+  t.equal(keptItem(other as Item).formats, keptItem(one as Item).formats);
 });
 
 t.test('what shares its memory with nothing is kept as it is', async (t) => {

@@ -92,12 +92,9 @@ function channelsOf(hold: Fields): Channel[] {
     const name = fields.string('name');
     if (name === undefined) throw fields.missing('name');
     const prevId = fields.string('prev-id');
-    const channel = makeChannel(
-      name,
-      prevId,
-      fields.strings('filters', 'filters contains value with wrong type') ?? [],
-    );
-    return withInitial(channel, countOrText(fields, 'initial'), fields.string('since'));
+      const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
+      const channel = makeChannel(name, prevId, filters, fields.boolean('pattern'));
+      return withInitial(channel, countOrText(fields, 'initial'), fields.string('since'));
   });
 }
 
@@ -139,7 +136,7 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
 
 const INSTRUCT = ['hold', 'response'];
 const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'expires', 'meta'];
-const CHANNEL = ['name', 'prev-id', 'filters', 'initial', 'since'];
+const CHANNEL = ['name', 'prev-id', 'filters', 'pattern', 'initial', 'since'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
 

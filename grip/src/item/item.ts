@@ -13,7 +13,9 @@ import {
   formatNames,
   formatRows,
   listFormats,
+  ownContent,
 } from './formats.js';
+import { channelsOf, MAX_NAMED_CHANNELS } from './item-channels.js';
 import type { ItemWarnings } from './warnings.js';
 
 /** One publication to one channel. Immutable: one item is shared by all subscribers and backplanes. */
@@ -44,10 +46,32 @@ export interface Item {
  * with Pushpin's text.
  */
 export function parseItem(value: unknown, topic = ''): Item {
+  return itemOn(new Fields(value, 'publish item object', 'ERR_GRIP_ITEM'), topic);
+}
+
+/**
+ * Parses what a publisher writes as one item: as {@link parseItem} does, or, where it has `channels` in the place of `channel`, as one
+ * item for each of them, all with the same formats and meta. Content that several items share is in memory of its own, so that
+ * each may be kept as it is.
+ */
+export function parsePublished(value: unknown, topic = ''): Item[] {
   const fields = new Fields(value, 'publish item object', 'ERR_GRIP_ITEM');
+  const channels = topic === '' ? channelsOf(fields) : undefined;
+  if (channels === undefined) return [itemOn(fields, topic)];
+  const item = itemFor(fields, channels[0] as string);
+  if (channels.length === 1) return [item];
+  const formats = ownContent(item.formats);
+  return channels.map((channel) => ({ ...item, channel, formats }));
+}
+
+function itemOn(fields: Fields, topic: string): Item {
   const channel = topic || fields.identifier('channel');
   if (channel === undefined) throw fields.missing('channel');
   if (isLongName(channel)) throw fields.error(`the topic is longer than ${MAX_NAME_BYTES} bytes`);
+  return itemFor(fields, channel);
+}
+
+function itemFor(fields: Fields, channel: string): Item {
   const id = fields.identifier('id');
   const prevId = fields.identifier('prev-id');
   const formats = parseFormats(fields);
@@ -138,24 +162,31 @@ export function parseItems(body: Uint8Array, warnings?: ItemWarnings): Item[] {
 }
 
 /**
- * Parses the member `items` of an object, as {@link parseItem} does each. Throws ERR_GRIP_ITEM, which says which of them is
+ * Parses the member `items` of an object, as {@link parsePublished} does each. Throws ERR_GRIP_ITEM, which says which of them is
  * bad: `items[3]: …`.
  */
 export function parseItemList(object: JsonObject, warnings?: ItemWarnings): Item[] {
   const fields = new Fields(object, 'object', 'ERR_GRIP_ITEM');
   const items = fields.list('items');
   if (!items) throw fields.missing('items');
-  return items.map((item, at) => {
+  const parsed: Item[] = [];
+  let named = 0;
+  for (const [at, value] of items.entries()) {
     try {
-      const parsed = parseItem(item);
-      warnings?.add(item as JsonObject);
-      return parsed;
+      const made = parsePublished(value);
+      if (made.length > 1) named += made.length;
+      if (named > MAX_NAMED_CHANNELS) throw new GripError('ERR_GRIP_ITEM', TOO_MANY_CHANNELS);
+      for (const item of made) parsed.push(item);
+      warnings?.add(value as JsonObject, made.length);
     } catch (cause) {
       if (!(cause instanceof GripError)) throw cause;
       throw new GripError('ERR_GRIP_ITEM', `items[${at}]: ${cause.message}`, { cause });
     }
-  });
+  }
+  return parsed;
 }
+
+const TOO_MANY_CHANNELS = `the items up to this one name more than ${MAX_NAMED_CHANNELS} channels in 'channels'`;
 
 /**
  * The JSON of an item, for a backplane. `parseItem(itemToJson(item))` equals `item`, also across JSON.stringify, for

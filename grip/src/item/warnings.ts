@@ -5,6 +5,7 @@ import { formatKeys, formatRows, listFormats } from './formats.js';
 /** The members of an item that `parseItem` looks at; the names of formats too, where it has no `formats`. */
 export const itemMembers: ReadonlySet<string> = new Set([
   'channel',
+  'channels',
   'id',
   'prev-id',
   'formats',
@@ -36,11 +37,11 @@ export class ItemWarnings {
   readonly #items: (readonly string[] | undefined)[] = [];
   #left = MAX_WARNINGS;
 
-  /** The next item, which `parseItem` has taken. */
-  add(item: JsonObject): void {
+  /** The next one of a body, which makes as many items. */
+  add(item: JsonObject, count = 1): void {
     const found = this.#left === 0 ? [] : warningsOf(item, Math.min(this.#left, MAX_ITEM_WARNINGS));
     this.#left -= found.length;
-    this.#items.push(found.length === 0 ? undefined : found);
+    for (let i = 0; i < count; i++) this.#items.push(found.length === 0 ? undefined : found);
   }
 
   /** Those of an item by its place in the publish; undefined where there are none. */

@@ -80,6 +80,8 @@ export interface WsSubscribe {
   readonly type: 'subscribe';
   /** Unicode text, not empty; the route's prefix is still to be put before it. */
   readonly channel: string;
+  /** The channel is a pattern, as written. */
+  readonly pattern?: true;
   /** All of them, known or not: more than MAX_FILTERS close the session with 1011, which the session must check. */
   readonly filters: readonly string[];
   /** What the client gets first where the session is new on the channel; absent: nothing. */
@@ -90,6 +92,7 @@ export interface WsSubscribe {
 export interface WsUnsubscribe {
   readonly type: 'unsubscribe';
   readonly channel: string;
+  readonly pattern?: true;
 }
 
 /** Sends a message to the client again and again. */
@@ -171,10 +174,18 @@ function readControl(fields: Fields): WsControl {
       const channel = channelName(fields);
       const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
       const initial = initialOf(fields);
-      return initial === undefined ? { type, channel, filters } : { type, channel, filters, initial };
+      return {
+        type,
+        channel,
+        ...(isPattern(fields) && { pattern: true as const }),
+        filters,
+        ...(initial !== undefined && { initial }),
+      };
     }
     case 'unsubscribe':
-      return { type, channel: channelName(fields) };
+      return isPattern(fields)
+        ? { type, channel: channelName(fields), pattern: true }
+        : { type, channel: channelName(fields) };
     case 'session': {
       const id = fields.identifier('id');
       return id ? { type, id } : { type };
@@ -218,6 +229,11 @@ function nonEmpty(fields: Fields, key: string): string {
   const text = required(fields, key);
   if (text === '') throw fields.invalid(key, 'a text that is not empty');
   return text;
+}
+
+/** Both directions have it: a pattern and a channel of the same text are two subscriptions. */
+function isPattern(fields: Fields): boolean {
+  return fields.boolean('pattern') === true;
 }
 
 function channelName(fields: Fields): string {

@@ -149,13 +149,8 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   const ages = AgeLimit.of(config, { clock, faults, random });
   const expiries = new Expiries({ clock, faults });
   const presence = new ChannelPresence({ clock, presenceDelay, counts: deps.presence });
-  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, {
-    subscriptions: telemetry.subscriptions,
-    ages,
-    expiries,
-    presence,
-    users: telemetry.users,
-  });
+  const followers = { subscriptions: telemetry.subscriptions, ages, expiries, presence, users: telemetry.users };
+  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, followers, config.patternSeparator);
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');

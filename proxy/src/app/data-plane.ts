@@ -121,9 +121,9 @@ export class DataPlane {
     await Promise.all([backplane.close(), origins.close()]);
   }
 
-  /** Subscribers of a channel on this data plane. */
+  /** Subscribers of a channel on this data plane, by their patterns too. */
   countSubscribers(channel: string): number {
-    return this.#parts.registry.count(channel);
+    return this.#parts.registry.reachedBy(channel).size;
   }
 
   /** What lasts at present, for the command socket. */
@@ -206,7 +206,7 @@ export class Inspection {
 
   #count(name: string): SubscriberCounts {
     const subscribers = zeroCounts();
-    for (const { kind } of this.#registry.of(name)) subscribers[kind]++;
+    for (const { kind } of this.#registry.reachedBy(name)) subscribers[kind]++;
     return subscribers;
   }
 

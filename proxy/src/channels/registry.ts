@@ -1,15 +1,18 @@
 /** Which subscribers of this node are on which channel, and the node's interest that follows from that. */
+import type { PrefixInterest } from '@holdfast/control-api';
 import { type Expires, kindRows } from '@holdfast/grip';
+import { type ChannelPattern, NO_PATTERNS } from '../routes/channel-pattern.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { AgeLimit } from './age-limit.js';
 import { EndedIds } from './ended-ids.js';
 import type { Expiries, Expiring } from './expiries.js';
+import { PatternRegistry } from './pattern-registry.js';
 import type { ChannelPresence, Member } from './presence.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 import { USER_META, UserIndex } from './users.js';
 
 /** What follows this node's interest: the backplane, and what is kept per channel. */
-export interface Interest {
+export interface Interest extends Partial<PrefixInterest> {
   /** The first subscriber. Undefined when the channel is live at once; else resolves when it is. */
   subscribe(channel: string): Promise<void> | undefined;
   /** The last subscriber has gone, and has not been followed by another for the time of the linger. */
@@ -58,6 +61,8 @@ interface Channel {
 
 /** Channel → subscribers, of one node. */
 export class ChannelRegistry {
+  /** The same for patterns. */
+  readonly patterns: PatternRegistry;
   /** Of those that have entered. */
   readonly users = new UserIndex();
   readonly #interest: Interest;
@@ -77,9 +82,22 @@ export class ChannelRegistry {
 
   /**
    * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
-   * after a stream or session it is not.
+   * after a stream or session it is not. `patternSeparator` is the one with which all patterns are parsed.
    */
-  constructor(interest: Interest, clock: Clock, subscriptionLinger: number, followers: RegistryFollowers = {}) {
+  constructor(
+    interest: Interest,
+    clock: Clock,
+    subscriptionLinger: number,
+    followers: RegistryFollowers = {},
+    patternSeparator?: string,
+  ) {
+    this.patterns = new PatternRegistry(
+      {
+        subscribePrefix: (prefix) => interest.subscribePrefix?.(prefix),
+        unsubscribePrefix: (prefix) => interest.unsubscribePrefix?.(prefix),
+      },
+      patternSeparator,
+    );
     this.#interest = interest;
     this.#clock = clock;
     this.#subscriptionLinger = subscriptionLinger;
@@ -87,12 +105,24 @@ export class ChannelRegistry {
   }
 
   /**
-   * Subscribes to all the given channels in one synchronous step: from here on no item passes by. The result is
+   * Subscribes to all the given channels and patterns in one synchronous step: from here on no item passes by. The result is
    * undefined when all of them are live now; else it resolves when they are, and rejects when the backplane cannot
    * subscribe (the subscriber stays registered and must be removed by its owner). Adding twice changes nothing. `member` is who it is
    * to others on these channels; left out, they do not see it.
    */
-  add(subscriber: Subscriber, channels: Iterable<string>, member?: Member): Promise<void> | undefined {
+  add(
+    subscriber: Subscriber,
+    channels: Iterable<string>,
+    patterns: readonly ChannelPattern[] = NO_PATTERNS,
+    member?: Member,
+  ): Promise<void> | undefined {
+    const live = this.#add(subscriber, channels, member);
+    const livePatterns = patterns.length === 0 ? undefined : this.patterns.add(subscriber, patterns);
+    if (live === undefined || livePatterns === undefined) return live ?? livePatterns;
+    return Promise.all([live, livePatterns]).then(() => undefined);
+  }
+
+  #add(subscriber: Subscriber, channels: Iterable<string>, member: Member | undefined): Promise<void> | undefined {
     let waits: Promise<void>[] | undefined;
     for (const name of channels) {
       const channel = this.#channels.get(name) ?? this.#open(name);
@@ -113,8 +143,9 @@ export class ChannelRegistry {
     return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
   }
 
-  /** Takes a subscriber off the given channels; unknown ones are ignored. */
-  remove(subscriber: Subscriber, channels: Iterable<string>): void {
+  /** Takes a subscriber off the given channels and patterns; unknown ones are ignored. */
+  remove(subscriber: Subscriber, channels: Iterable<string>, patterns: readonly ChannelPattern[] = NO_PATTERNS): void {
+    if (patterns.length > 0) this.patterns.remove(subscriber, patterns);
     for (const name of channels) {
       const channel = this.#channels.get(name);
       if (!channel?.subscribers.delete(subscriber)) continue;
@@ -220,6 +251,19 @@ export class ChannelRegistry {
   /** The subscribers of a channel: a live view that may shrink while it is walked. */
   of(channel: string): ReadonlySet<Subscriber> {
     return this.#channels.get(channel)?.subscribers ?? NOBODY;
+  }
+
+  /** Whom an item of a channel reaches: those on it, and those on a pattern that matches. */
+  reachedBy(channel: string): ReadonlySet<Subscriber> {
+    const exact = this.of(channel);
+    const matching = this.patterns.matching(channel);
+    return matching.size === 0 ? exact : new Set([...exact, ...matching]);
+  }
+
+  /** The subscribers of a channel whose items come for sure: nobody while it is not live yet. */
+  liveOf(channel: string): ReadonlySet<Subscriber> {
+    const found = this.#channels.get(channel);
+    return found === undefined || found.pending !== undefined || found.refused ? NOBODY : found.subscribers;
   }
 
   /** Whether the node is interested in a channel: somebody is subscribed, or was a moment ago. */

@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { CloseReason } from './close-reasons.js';
 import type { ChannelRegistry } from './registry.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
+import type { SubscriptionList } from './subscription-list.js';
 
 /** What a subscriber that is over amounts to. */
 export interface SubscriberEnd {
@@ -57,11 +58,11 @@ const CLOSE_SPREAD_MS = 2_000;
 /** Takes a subscriber that has missed items, and must not get those that follow, off its channels, and ends it soon. */
 export function endSoon(
   subscriber: Subscriber,
-  channels: readonly string[],
+  { channels, patterns }: Pick<SubscriptionList, 'channels' | 'patterns'>,
   { registry, clock, random }: SubscriberDeps,
   end: () => void,
 ): void {
-  registry.remove(subscriber, channels);
+  registry.remove(subscriber, channels, patterns);
   clock.after(random() * CLOSE_SPREAD_MS, end, subscriber);
 }
 

@@ -139,7 +139,10 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
    * these are, is taken off its channels.
    */
   finish(subscriber: Subscriber, then: () => void): void {
-    if (this.isFiltering) this.deps.subscriber.registry.remove(subscriber, this.list.channels);
+    if (this.isFiltering) {
+      const { channels, patterns } = this.list;
+      this.deps.subscriber.registry.remove(subscriber, channels, patterns);
+    }
     this.whenIdle(then);
   }
 

@@ -154,14 +154,14 @@ export function beginningOf({ deliveries, end }: Missed): Position {
   return first === undefined ? end : { epoch: first.epoch, offset: first.offset - 1 };
 }
 
-/** The wishes among the channels of an instruct; undefined where there are none, as almost always. The last of a name counts. */
+/** The wishes among the channels of an instruct; undefined where there are none, as almost always. The last of a name counts. Patterns have none. */
 export function initialWishes(
   channels: readonly { readonly name: string; readonly initial?: Initial }[],
   route: Route,
 ): readonly InitialWish[] | undefined {
   let found: Map<string, Initial> | undefined;
-  for (const { name, initial } of channels) {
-    const channel = initial === undefined ? undefined : channelOf(route, name);
+  for (const { name, initial, isPattern } of channels) {
+    const channel = initial === undefined || isPattern ? undefined : channelOf(route, name);
     if (channel === undefined || initial === undefined) continue;
     found ??= new Map();
     found.set(channel, initial);

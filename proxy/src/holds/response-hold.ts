@@ -75,8 +75,9 @@ export class ResponseHold
     const unsure = replay === undefined ? [] : unverified(start.list.all, deps.sequencer);
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
-    registry.enter(this, start.list.meta, start.instruct.hold?.expires);
-    const live = registry.add(this, start.list.channels, memberOf(start.scope.route, start.list.meta));
+    const { channels, patterns, meta } = start.list;
+    registry.enter(this, meta, start.instruct.hold?.expires);
+    const live = registry.add(this, channels, patterns, memberOf(start.scope.route, meta));
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
@@ -125,7 +126,7 @@ export class ResponseHold
       this.#wait(delivery);
       return true;
     }
-    const subscription = this.#start.list.find(delivery.item.channel);
+    const subscription = this.#start.list.through(delivery);
     if (subscription === undefined) return false;
     const { prevId } = subscription;
     if (prevId !== undefined && delivery.item.prevId !== prevId)
@@ -180,7 +181,8 @@ export class ResponseHold
   }
 
   view(): ConnectionView {
-    return viewOf('response', this.#start, this.#start.list.channels, this.deps.subscriber.clock, this.#since, 0);
+    const { names } = this.#start.list;
+    return viewOf('response', this.#start, names, this.deps.subscriber.clock, this.#since, 0);
   }
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */
@@ -385,11 +387,6 @@ export class ResponseHold
     this.deps.subscriber.clock.clear(this.#timer);
     const { instruct, list, scope } = this.#start;
     const gone = reason === 'origin-failed' ? undefined : instruct.links.gone;
-    return endOf(
-      this,
-      reason,
-      { since: this.#since, channels: list.channels, items, dropped: 0, gone, scope },
-      this.deps,
-    );
+    return endOf(this, reason, { since: this.#since, list, items, dropped: 0, gone, scope }, this.deps);
   }
 }

@@ -39,7 +39,7 @@ export class StreamChannels implements ChangeableChannels {
       const name = channel.startsWith(prefix) ? channel.slice(prefix.length) : channel;
       this.#list.set(channel, { name, filters: [] });
     }
-    const live = this.#registry.add(this.#stream, added, memberOf(this.#route, this.#list.meta));
+    const live = this.#registry.add(this.#stream, added, undefined, memberOf(this.#route, this.#list.meta));
     this.#replay?.follow(this.#list);
     return live;
   }

@@ -195,7 +195,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const { subscriber } = this.#deps;
     if (this.#terms.hasNext) this.recover();
     else if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
+      endSoon(this, this.#list, subscriber, () => this.#end('items-lost', true));
   }
 
   /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
@@ -213,7 +213,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   expiryDue(): void {
     if (this.#terms.hasNext) this.#catchUp?.expired(this.#isOpen);
     else {
-      this.#deps.subscriber.registry.remove(this, this.#list.channels);
+      this.#deps.subscriber.registry.remove(this, this.#list.channels, this.#list.patterns);
       this.#endWhenOpen('expired');
     }
   }
@@ -231,7 +231,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
-    return viewOf('stream', it, this.#list.channels, this.#deps.subscriber.clock, this.#since, this.#writer.items);
+    return viewOf('stream', it, this.#list.names, this.#deps.subscriber.clock, this.#since, this.#writer.items);
   }
 
   onWritable(): void {
@@ -310,7 +310,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   #subscribe(): Promise<void> | undefined {
     const member = memberOf(this.#scope.route, this.#list.meta);
-    return subscribeStream(this, this.#list.channels, member, this.#deps.subscriber, (error) => {
+    return subscribeStream(this, this.#list, member, this.#deps.subscriber, (error) => {
       if (this.#hasHead) this.#end('origin-failed');
       else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
     });
@@ -362,7 +362,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   /** An item that is next, or shows that one is missing. */
   #take(delivery: Delivery): void {
     const format = delivery.stream;
-    const subscription = this.#list.find(delivery.item.channel);
+    const subscription = this.#list.through(delivery);
     if (format === undefined || subscription === undefined) return;
     this.#catchUp?.active(delivery.at);
     const { prevId, channel } = subscription;
@@ -403,8 +403,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#writer.stop(reason === 'shutdown');
     this.#catchUp?.stop();
     const { items, dropped } = this.#writer;
-    const { channels } = this.#list;
-    const said = { since: this.#since, channels, items, dropped, gone: this.#gone, scope: this.#scope };
+    const said = { since: this.#since, list: this.#list, items, dropped, gone: this.#gone, scope: this.#scope };
     return endOf(this, reason, said, this.#deps);
   }
 }

@@ -34,12 +34,12 @@ export function termsOf({ hold, links }: Instruct): StreamTerms {
  */
 export function subscribeStream(
   stream: Subscriber,
-  channels: readonly string[],
+  { channels, patterns }: SubscriptionList,
   member: Member | undefined,
   { registry, log }: SubscriberDeps,
   failed: (error: Error) => void,
 ): Promise<void> | undefined {
-  return registry.add(stream, channels, member)?.catch((error: Error) => {
+  return registry.add(stream, channels, patterns, member)?.catch((error: Error) => {
     log.warn({ id: stream.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
     failed(error);
   });
@@ -57,6 +57,7 @@ export function relistStream(
 ): void {
   registry.setExpiry(stream, hold?.expires);
   for (const channel of before.channels) if (!list.has(channel)) registry.remove(stream, [channel]);
+  for (const pattern of before.patterns) if (!list.hasPattern(pattern)) registry.remove(stream, [], [pattern]);
   if (scope.route.presence !== undefined) registry.memberChanged(stream, list.channels, memberOf(scope.route, list.meta));
 }
 
@@ -116,6 +117,7 @@ export class StreamBody {
     this.#replay = replay;
     const filters: string[] = [];
     for (const subscription of list.all) filters.push(...subscription.filters);
+    for (const subscription of list.allPatterns) filters.push(...subscription.filters);
     this.#filter = filters.length === 0 ? undefined : responseFilter(filters, list.meta);
   }
 

@@ -112,8 +112,11 @@ class InstructAnswer {
     const context = { id: request.id, route: this.#scope.route, target, marks: request };
     warnings.instructed(context, fields, filtersOf(instruct), instruct.unknown);
     const { hold, links } = instruct;
+    if (hold?.channels.some(({ isPattern, initial }) => isPattern && initial !== undefined)) {
+      warnings.patternInitial(context);
+    }
     if (deps.holds.replay?.isOn(this.#scope.route) !== true) {
-      const initial = hold?.channels.some((channel) => channel.initial !== undefined) === true;
+      const initial = hold?.channels.some(({ isPattern, initial }) => !isPattern && initial !== undefined) === true;
       if (initial || instruct.position === true) {
         warnings.historyless(context, initial ? 'initial items (initial, since)' : 'a position (Grip-Position)');
       }

@@ -70,6 +70,10 @@ export interface Route extends RouteLimitProps {
   readonly requestSizeMax: number | undefined;
   /** Most bytes of a channel's full name; see `channelNameFault`. */
   readonly channelNameMax: number;
+  /** Between the segments of patterns; empty for none. */
+  readonly patternSeparator: string;
+  /** Its origin may have patterns that begin with a star. */
+  readonly patternAll: boolean;
   readonly sigIss: string | undefined;
   readonly sigKey: SigKey | undefined;
   /**
@@ -141,7 +145,9 @@ export const routeProps: readonly string[] = [
 ];
 
 /** What channels may be called that origins name. */
-export type ChannelNaming = Partial<Pick<Options, 'prefixSeparator' | 'channelNameMax'>>;
+export type ChannelNaming = Partial<
+  Pick<Options, 'prefixSeparator' | 'channelNameMax' | 'patternSeparator' | 'patternAll'>
+>;
 
 function jsonpRule(props: Props): JsonpRule {
   const reason = "jsonp_mode must be set to 'basic' or 'extended'";
@@ -228,6 +234,7 @@ function isYes(choice: '' | 'yes' | 'no' | undefined): boolean | undefined {
  */
 export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: ChannelNaming = {}): Route {
   const { prefixSeparator = '', channelNameMax = Number.POSITIVE_INFINITY } = naming;
+  const { patternSeparator = '/', patternAll = false } = naming;
   const props = new Props(line.condition.props, line.line);
   const level = props.count('log_level');
   return {
@@ -244,6 +251,8 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: Channel
     ...props.prefix(prefixSeparator),
     requestSizeMax: props.size('request_size_max'),
     channelNameMax,
+    patternSeparator,
+    patternAll,
     sigIss: props.filled('sig_iss'),
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),

@@ -50,10 +50,12 @@ export function readForClient(
 function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid, deps: SessionDeps): void {
   switch (control.type) {
     case 'subscribe':
-      subscribe(session, control, deps);
+      if (control.pattern) subscribeToPattern(session, control, deps);
+      else subscribe(session, control, deps);
       break;
     case 'unsubscribe':
-      unsubscribe(session, control.channel);
+      if (control.pattern) session.subscriptions.removePattern(control.channel, deps.subscriber.events);
+      else unsubscribe(session, control.channel);
       break;
     case 'detach':
       session.detach();
@@ -127,6 +129,30 @@ function subscribe(
   } else if (outcome === 'not-allowed')
     refuse(session, subscriber, 'channel-refused', refusedChannel(route, channel, subscriber.events));
   else if (outcome === 'too-many-channels') {
+    subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
+  }
+}
+
+/** As `subscribe`. Nothing is replayed of a pattern. */
+function subscribeToPattern(
+  session: ControlledSession,
+  { channel, filters, initial }: WsSubscribe,
+  { subscriber, connectionSubscriptionMax: limit }: SessionDeps,
+): void {
+  const { id, dial } = session;
+  const { route } = dial;
+  const context = { id, route, target: undefined, marks: dial.request };
+  if (initial !== undefined) subscriber.warnings?.patternInitial(context);
+  const added = session.subscriptions.addPattern(channel, filters, subscriber.events);
+  if (typeof added === 'string') {
+    refuse(session, subscriber, 'channel-refused', added);
+    return;
+  }
+  session.watch(added.live);
+  subscriber.warnings?.filtersNamed(context, filters);
+  if (added.outcome === 'too-many-filters') {
+    refuse(session, subscriber, 'filter-limit', `too many filters for pattern '${channel}'`);
+  } else if (added.outcome === 'too-many-channels') {
     subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
   }
 }

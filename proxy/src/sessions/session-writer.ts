@@ -115,7 +115,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
       ...(route.id !== undefined && { route: route.id }),
       client: request.clientAddress,
       since: stampOf(this.deps.subscriber.clock, since),
-      channels: subscriptions.channels,
+      channels: subscriptions.names,
       items: this.items,
       waiting: client.waiting,
     };

@@ -200,7 +200,7 @@ export class Session
     const format = delivery.ws;
     if (this.#isGone || format === undefined || format.action === 'hint') return false;
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
-    const subscription = this.subscriptions.find(delivery.item.channel);
+    const subscription = this.subscriptions.through(delivery);
     if (subscription === undefined) return false;
     if (this.writer.takesNow(delivery)) this.writer.take(delivery, format, subscription);
     return true;
@@ -211,8 +211,7 @@ export class Session
 
   missed(): void {
     const { subscriber } = this.#deps;
-    if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.subscriptions.channels, subscriber, () => this.end('items-lost'));
+    if (subscriber.gapPolicy === 'close') endSoon(this, this.subscriptions, subscriber, () => this.end('items-lost'));
   }
 
   /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
@@ -231,7 +230,8 @@ export class Session
 
   /** As by its age; but what is published from now on does not reach it. */
   expiryDue(): void {
-    this.#deps.subscriber.registry.remove(this, this.subscriptions.channels);
+    const { channels, patterns } = this.subscriptions;
+    this.#deps.subscriber.registry.remove(this, channels, patterns);
     this.#closeInOrder('expired');
   }
 
@@ -381,7 +381,7 @@ export class Session
     if (this.#state === 'over' || this.#state === 'closing') return false;
     this.#state = 'over';
     this.writer.stop();
-    const channels = this.subscriptions.channels;
+    const channels = this.subscriptions.names;
     this.subscriptions.clear();
     this.#deps.subscriber.registry.leave(this);
     this.#deps.limits?.ended(this.dial.request);

@@ -9,7 +9,8 @@ import type { ChangeableChannels, Subscriber } from '../channels/subscriber.js';
 import { waitForLive } from '../channels/subscriber-deps.js';
 import { SubscriptionList } from '../channels/subscription-list.js';
 import { USER_META } from '../channels/users.js';
-import { channelOf } from '../routes/channel-name.js';
+import { channelOf, type LimitEvents } from '../routes/channel-name.js';
+import { type PatternNaming, patternOf } from '../routes/channel-pattern.js';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
@@ -51,7 +52,7 @@ export interface SubscribedSession extends Subscriber {
 }
 
 /** What the subscriptions of a session depend on. */
-type SessionRoute = Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'> & Partial<Pick<Route, 'presence'>>;
+type SessionRoute = PatternNaming & Partial<Pick<Route, 'presence'>>;
 
 /** The implicit channels of the session's target, and those that the origin, or an operator, subscribed it to. */
 export class Subscriptions extends SubscriptionList implements ChangeableChannels {
@@ -85,7 +86,7 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
 
   /** Subscribes to the implicit channels. The result is as of `ChannelRegistry.add`. */
   start(): Promise<void> | undefined {
-    return this.#registry.add(this.#subscriber, this.#implicit, this.#member);
+    return this.#registry.add(this.#subscriber, this.#implicit, undefined, this.#member);
   }
 
   /** Subscribes to one more channel, or replaces the filters of its subscription. */
@@ -106,8 +107,27 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
       outcome: 'subscribed',
       channel,
       isNew,
-      live: this.#registry.add(this.#subscriber, [channel], this.#member),
+      live: this.#registry.add(this.#subscriber, [channel], undefined, this.#member),
     };
+  }
+
+  /** The same for a pattern; a text says why the route may not have it. */
+  addPattern(name: string, filters: readonly string[], events: LimitEvents): Subscribed | string {
+    const pattern = patternOf(this.#route, name, events);
+    if (typeof pattern === 'string') return pattern;
+    const { text: channel } = pattern;
+    const isNew = !this.hasPattern(pattern);
+    if (filters.length > MAX_FILTERS) return { outcome: 'too-many-filters', channel, isNew, live: undefined };
+    if (isNew && this.#own >= this.#max) return { outcome: 'too-many-channels', channel, isNew, live: undefined };
+    this.setPattern(pattern, { name, filters });
+    return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [], [pattern]) };
+  }
+
+  /** Ends a subscription to a pattern. */
+  removePattern(name: string, events: LimitEvents): void {
+    const pattern = patternOf(this.#route, name, events);
+    if (typeof pattern !== 'string' && this.deletePattern(pattern))
+      this.#registry.remove(this.#subscriber, [], [pattern]);
   }
 
   /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
@@ -131,7 +151,7 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
         added.push(channel);
       }
     }
-    const live = this.#registry.add(this.#subscriber, added, this.#member);
+    const live = this.#registry.add(this.#subscriber, added, undefined, this.#member);
     for (const channel of added) this.#subscriber.writer?.subscribed(channel, live);
     return live;
   }
@@ -170,7 +190,7 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
 
   /** Ends all of them. */
   clear(): void {
-    this.#registry.remove(this.#subscriber, this.channels);
+    this.#registry.remove(this.#subscriber, this.channels, this.patterns);
   }
 
   /** Who the session is to others. */
@@ -196,7 +216,7 @@ export class Subscriptions extends SubscriptionList implements ChangeableChannel
   /** How many such channels there are. */
   get #own(): number {
     const implicit = this.#implicit.length === 0 ? 0 : new Set(this.#implicit).size;
-    return this.size - implicit + (this.#both?.size ?? 0);
+    return this.size - implicit + (this.#both?.size ?? 0) + this.patternCount;
   }
 }
 

@@ -43,6 +43,8 @@ t.test('a bare line has the defaults', async (t) => {
     limitHolds: undefined,
     requestSizeMax: undefined,
     channelNameMax: Number.POSITIVE_INFINITY,
+    patternSeparator: '/',
+    patternAll: false,
     sigIss: undefined,
     sigKey: undefined,
     headers: [],

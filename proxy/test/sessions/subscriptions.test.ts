@@ -41,7 +41,14 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
   const own = new Subscriptions(
     subscriber,
     registry,
-    { prefix, reserved, presence, channelNameMax: Number.POSITIVE_INFINITY },
+    {
+      prefix,
+      reserved,
+      presence,
+      channelNameMax: Number.POSITIVE_INFINITY,
+      patternSeparator: '/',
+      patternAll: false,
+    },
     implicit,
     max,
   );
@@ -227,6 +234,26 @@ t.test('what was kept back may itself have to be waited for', async (t) => {
   second.resolve();
   await turn();
   t.strictSame(log, ['pause', '1', 'pause', '2', 'resume']);
+});
+
+t.test('a pattern counts as one channel, is one beside a channel of the same name, and can be left', async (t) => {
+  const { own, registry } = await subscriptions({ prefix: 'p-', max: 2 });
+  const events = { limited() {} };
+  const receivers = () => registry.patterns.receivers('p-a-1', 'p-a-', new Set()).size;
+  t.match(own.addPattern('a-*', [], events), { outcome: 'subscribed', channel: 'p-a-*', isNew: true });
+  t.match(own.addPattern('a-*', ['skip-self'], events), { outcome: 'subscribed', isNew: false });
+  t.match(own.add('a-*', []), { outcome: 'subscribed', isNew: true });
+  t.match(own.addPattern('b-*', [], events), { outcome: 'too-many-channels' });
+  t.match(own.add('b', []), { outcome: 'too-many-channels' });
+  t.match(own.addPattern('a-*', new Array(6).fill('skip-self'), events), { outcome: 'too-many-filters' });
+  t.type(own.addPattern('a*b', [], events), 'string');
+  t.strictSame([own.names, receivers()], [['p-a-*', 'p-a-*'], 1]);
+  own.removePattern('never-*', events);
+  own.removePattern('a-*', events);
+  t.strictSame([own.names, receivers(), registry.patterns.size], [['p-a-*'], 0, 0]);
+  own.addPattern('b-*', [], events);
+  own.clear();
+  t.equal(registry.patterns.size, 0);
 });
 
 t.test('a subscription that takes too long is not waited for', async (t) => {

@@ -13,18 +13,20 @@ import {
   type History,
   type HistoryPage,
   type HistoryStart,
+  type ItemMessage,
   type Message,
   type Position,
+  type PrefixInterest,
 } from '../backplane.js';
 import type { RedisNetwork, RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
-import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
 import { RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
-import type { BatchEntry } from './publish/batch.js';
 import { PublishBatcher } from './publish/batcher.js';
+import { entriesOf } from './publish/entries.js';
+import { idInFeed } from './publish/feeds.js';
 import {
   Backfill,
   type ChannelSubscription,
@@ -34,6 +36,7 @@ import {
   removeHistory,
 } from './subscribe/backfill.js';
 import type { CursorSink } from './subscribe/cursor.js';
+import { PrefixSubscriptions } from './subscribe/prefixes.js';
 import { ChannelSubscriptions } from './subscribe/subscriptions.js';
 
 /** What a {@link RedisBackplane} is made of. */
@@ -66,13 +69,14 @@ type State = 'new' | 'starting' | 'live' | 'closed';
  * {@link Backplane} over Redis. Delivers in positions' order what all nodes publish; while Redis is away, publishes wait
  * a moment and are then rejected, and what others published meanwhile follows from the history when it is back.
  */
-export class RedisBackplane implements Backplane, History {
+export class RedisBackplane implements Backplane, History, PrefixInterest {
   /** For {@link RedisNodes}; open from {@link start} to {@link close}. */
   readonly connections: RedisConnections;
   readonly #options: RedisBackplaneOptions;
   readonly #faults: Containment;
   readonly #backfill: Backfill;
   readonly #subscriptions: ChannelSubscriptions;
+  readonly #prefixes: PrefixSubscriptions;
   readonly #batcher: PublishBatcher;
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
@@ -102,6 +106,16 @@ export class RedisBackplane implements Backplane, History {
       warnings,
       log,
     });
+    const sharded = access.url.mode === 'cluster';
+    this.#prefixes = new PrefixSubscriptions({
+      commands,
+      keys,
+      subscriptions: this.#subscriptions,
+      sharded,
+      clock,
+      warnings,
+      lost: (prefix) => lostPrefix(prefix, outlet),
+    });
     this.#batcher = new PublishBatcher({
       commands,
       keys,
@@ -110,7 +124,7 @@ export class RedisBackplane implements Backplane, History {
         historySize: options.historySize,
         historyTtl: options.historyTtl,
         idCacheTtl: options.idCacheTtl,
-        sharded: access.url.mode === 'cluster',
+        sharded,
       },
       clock,
       events,
@@ -124,7 +138,10 @@ export class RedisBackplane implements Backplane, History {
     this.#state = 'starting';
     this.#listener = new GuardedListener(listener, this.#faults);
     this.connections.open({
-      onUp: (connection) => this.#subscriptions.onUp(connection),
+      onUp: (connection) => {
+        this.#subscriptions.onUp(connection);
+        this.#prefixes.restored();
+      },
       onDown: (connection) => this.#subscriptions.onDown(connection),
       onMessage: (topic, payload) => void this.#subscriptions.receive(topic, payload),
       onMoved: (connection) => this.#subscriptions.attach(connection, true),
@@ -143,7 +160,8 @@ export class RedisBackplane implements Backplane, History {
 
   publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
-    return this.#batcher.publish(messages.map(entryOf));
+    // A recover needs an id for the same reason as an item; no other part sees it.
+    return this.#batcher.publish(entriesOf(messages, newName));
   }
 
   subscribe(channel: string): Promise<void> | undefined {
@@ -153,6 +171,15 @@ export class RedisBackplane implements Backplane, History {
 
   unsubscribe(channel: string): void {
     this.#subscriptions.unsubscribe(channel);
+  }
+
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    return this.#prefixes.subscribePrefix(prefix);
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    this.#prefixes.unsubscribePrefix(prefix);
   }
 
   async read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
@@ -187,6 +214,7 @@ export class RedisBackplane implements Backplane, History {
     this.#listener = undefined;
     const refusal = this.#refusal();
     this.#batcher.close(refusal);
+    this.#prefixes.close(refusal);
     this.#subscriptions.close(refusal);
     this.connections.close();
     return Promise.resolve();
@@ -225,6 +253,11 @@ class ChannelSink implements CursorSink<Message> {
 
   deliver(message: Message, acceptedAt: number | undefined): void {
     const { events, listener } = this.#outlet;
+    const { prefix } = this.#subscription;
+    if (prefix !== undefined) {
+      if (message.type === 'item') listener()?.onMessage(byPrefix(message, prefix));
+      return;
+    }
     if (acceptedAt !== undefined && message.type === 'item') {
       const lag = this.#subscription.connection?.time.since(acceptedAt, performance.now());
       if (lag !== undefined) events.itemCame(lag);
@@ -234,9 +267,10 @@ class ChannelSink implements CursorSink<Message> {
 
   gap(gap: Omit<Gap, 'channel'>): void {
     const { events, listener } = this.#outlet;
-    const { channel } = this.#subscription;
+    const { channel, prefix } = this.#subscription;
     events.gap(gap.reason);
-    if (channel === undefined) listener()?.onMessage({ type: 'recover' });
+    if (prefix !== undefined) listener()?.onGap({ channel: prefix, prefix, ...gap });
+    else if (channel === undefined) listener()?.onMessage({ type: 'recover' });
     else listener()?.onGap({ channel, ...gap });
   }
 
@@ -245,14 +279,25 @@ class ChannelSink implements CursorSink<Message> {
   }
 }
 
-function unreadable(error: unknown): never {
-  throw unavailable('The history cannot be read.', error);
+/** The id and the position of a feed are its own. */
+function byPrefix({ position: _, ...message }: ItemMessage, prefix: string): ItemMessage {
+  return { ...message, id: idInFeed(message), prefix };
 }
 
-/** A recover needs an id for the same reason as an item; no other part sees it. */
-function entryOf(message: Message): BatchEntry {
-  const id = message.type === 'item' ? message.id : newName();
-  return { message, id, payload: encodePayload(message, id), acceptance: undefined };
+/** How much is lost is not known: nothing was counted. */
+function lostPrefix(prefix: string, { events, listener }: Outlet): void {
+  events.gap('rewound');
+  listener()?.onGap({
+    channel: prefix,
+    prefix,
+    reason: 'rewound',
+    after: { epoch: '', offset: 0 },
+    until: undefined,
+  });
+}
+
+function unreadable(error: unknown): never {
+  throw unavailable('The history cannot be read.', error);
 }
 
 function newName(): string {

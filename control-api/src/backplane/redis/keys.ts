@@ -85,6 +85,20 @@ export class RedisKeys {
     return new KeysOfChannel(partition, this.#start(partition), wireName(name));
   }
 
+  /**
+   * The keys of what the channels of a partition that begin with a prefix are published to as well. It is a channel of its own, in the
+   * slot of these; no channel of users has its keys.
+   */
+  feed(prefix: string, partition: number): ChannelKeys {
+    return new KeysOfChannel(partition, `${this.#start(partition)}p`, wireName(prefix));
+  }
+
+  /** The keys that say which prefixes a partition is published to. */
+  prefixes(partition: number): PrefixKeys {
+    const start = this.#start(partition);
+    return { known: `${start}prefixes`, version: `${start}prefixes:v` };
+  }
+
   /** The same as `ChannelKeys.batch` for batches of any channels; only where these need not lie in one slot. */
   batch(node: string): string {
     return `${this.#start(0)}f:${node}`;
@@ -178,6 +192,14 @@ class KeysOfRecovers implements ChannelKeys {
   batch(node: string): string {
     return `${this.#start}recover:f:${node}`;
   }
+}
+
+/** The prefixes of a partition that some node has interest in. */
+export interface PrefixKeys {
+  /** Sorted set of them, by the time until which they are wanted, in ms. */
+  readonly known: string;
+  /** String that changes with the set. */
+  readonly version: string;
 }
 
 /** In how many parts members are counted, each in another slot. All nodes of a system must agree, hence no setting. */

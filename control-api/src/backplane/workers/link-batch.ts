@@ -7,6 +7,8 @@ export type WorkerMessage =
   | readonly ['start', number]
   | readonly ['subscribe', number, string]
   | readonly ['unsubscribe', string]
+  | readonly ['subscribe-prefix', number, string]
+  | readonly ['unsubscribe-prefix', string]
   | readonly ['publish', number, readonly Buffer[]]
   | readonly ['read', number, string, HistoryStart, number]
   /** With the moment for which it is asked, in ms by the clock of the machine, which all its processes share. */

@@ -1,7 +1,14 @@
 /** The link between a worker's backplane and its primary: the primary's end. */
 import { ControlError } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
-import { type Backplane, type BackplaneListener, type Gap, historyOf, type Message } from '../backplane.js';
+import {
+  type Backplane,
+  type BackplaneListener,
+  type Gap,
+  historyOf,
+  type Message,
+  prefixInterestOf,
+} from '../backplane.js';
 import { decodeBatch, encodeBatch, machineNow, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
 import { decodeMessage, encodeMessage, type MessageEncoder } from './message-bytes.js';
 import { TurnEnd } from './turn-end.js';
@@ -85,6 +92,12 @@ export class WorkerLink implements BackplaneListener {
         break;
       case 'unsubscribe':
         this.#share.unsubscribe(message[1]);
+        break;
+      case 'subscribe-prefix':
+        this.#answer(message[1], prefixInterestOf(this.#share)?.subscribePrefix(message[2]));
+        break;
+      case 'unsubscribe-prefix':
+        prefixInterestOf(this.#share)?.unsubscribePrefix(message[1]);
         break;
       case 'publish':
         this.#answer(message[1], this.#share.publish(message[2].map(decodeMessage)));

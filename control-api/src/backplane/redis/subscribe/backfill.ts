@@ -42,8 +42,10 @@ export interface PendingInterest {
 
 /** One channel. */
 export interface ChannelSubscription {
-  /** Undefined for the internal channel of recovers. */
+  /** Undefined for the internal channel of recovers, and for feeds. */
   readonly channel: string | undefined;
+  /** Of a feed: what the names of its items' channels begin with. */
+  readonly prefix: string | undefined;
   readonly keys: ChannelKeys;
   /** Undefined once interest was withdrawn: what comes is dropped. */
   cursor: ChannelCursor<Message> | undefined;

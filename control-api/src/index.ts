@@ -1,5 +1,9 @@
 /** The entry point of @holdfast/control-api: the way from a publisher to every node. */
 export { type Admission, type Caller, ControlAccess } from './auth/access.js';
+export { ChannelPatterns } from './auth/channel-patterns.js';
+export { readClaims } from './auth/claims.js';
+export { digestOf } from './auth/digest.js';
+export { type Jwks, type JwksFound, type JwksPlace, JwksPool } from './auth/jwks.js';
 export {
   type KeyEntry,
   type KeyMember,
@@ -12,6 +16,7 @@ export {
 } from './auth/key-entries.js';
 export { type ControlKey, KeyTable } from './auth/key-table.js';
 export { type Action, controlActions, DETAIL_TYPE, isAction } from './auth/rights.js';
+export { TokenCache } from './auth/token-cache.js';
 export {
   type Acceptance,
   type Backplane,
@@ -50,6 +55,8 @@ export {
   StandaloneNode,
 } from './cluster/cluster.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
+export { RedisRevocations } from './cluster/redis-revocations.js';
+export { type Revocation, type RevocationStore, Revocations, readRevocations } from './cluster/revocations.js';
 export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
 export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
 export { certificateNames } from './http/client-certificate.js';
@@ -116,6 +123,7 @@ export {
   type SubscriberCounts,
   sumChannelViews,
 } from './views/cluster-views.js';
+export { TokenRevocations } from './views/token-revocations.js';
 export type { Connections } from './zmq/command.js';
 export { type CurveKeyPair, isCurveKey, makeCurveKeyPair, publicCurveKey } from './zmq/curve.js';
 export { parseSpec as checkZeroMqSpec, pushPacket } from './zmq/library.js';

@@ -28,6 +28,7 @@ import { controlResult } from './request-report.js';
 import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import type { ClusterViews } from './views/cluster-views.js';
+import type { TokenRevocations } from './views/token-revocations.js';
 
 /** What a handler of the control API gets. */
 export interface ControlCall extends RouteCall {
@@ -97,6 +98,8 @@ export interface ControlRoutesOptions {
   readonly pushInHttpMaxBodySize: number;
   /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
   readonly views?: ControlViews | undefined;
+  /** Of clients; left out, their path is not there. */
+  readonly tokens?: TokenRevocations | undefined;
   /** Of this node; left out, its path is not there. */
   readonly drain?: NodeDrainPort | undefined;
   /** Bytes of a channel's name in the path of a view, see `channelNameFault`; left out: no limit of its own. */
@@ -108,6 +111,7 @@ export function controlRoutes({
   publisher,
   pushInHttpMaxBodySize,
   views,
+  tokens,
   drain,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
@@ -123,8 +127,21 @@ export function controlRoutes({
     { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish, whole: publish },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
+    ...(tokens === undefined ? [] : [revokeRoute(tokens)]),
     ...(drain === undefined ? [] : drainRoutes(drain)),
   ];
+}
+
+/** A user may be on any channel: a key for some may not have it. */
+function revokeRoute(tokens: TokenRevocations): ControlRoute {
+  return {
+    method: 'POST',
+    path: '/tokens/revoke/?',
+    scope: 'disconnect',
+    format: 'json',
+    handler: ({ principal, body }) =>
+      principal === undefined || principal.isUnlimited('disconnect') ? tokens.revoke(body) : forbidden,
+  };
 }
 
 /** A drain is about all connections of the node: a key for some channels may not have it. */

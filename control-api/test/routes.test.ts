@@ -7,6 +7,7 @@ import {
   type NodeDrainPort,
   Publisher,
   silentLog,
+  type TokenRevocations,
 } from '../dist/index.js';
 import { controlRoutes } from '../dist/routes.js';
 import { RecordingEvents } from './recorder.js';
@@ -20,7 +21,13 @@ const publisher = new Publisher({
 const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps };
 
 t.test('every route names the permission that it needs; only the greeting needs none', async (t) => {
-  const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views, drain: {} as NodeDrainPort });
+  const rows = controlRoutes({
+    publisher,
+    pushInHttpMaxBodySize: 1,
+    views,
+    tokens: {} as TokenRevocations,
+    drain: {} as NodeDrainPort,
+  });
   t.strictSame(
     rows.map(({ method, path, scope }) => `${method} ${path} ${scope}`),
     [
@@ -32,6 +39,7 @@ t.test('every route names the permission that it needs; only the greeting needs 
       'GET /channels/{name}/items tap',
       'GET /connections/{id+} view',
       'DELETE /connections/{id+} disconnect',
+      'POST /tokens/revoke/? disconnect',
       'GET /drain/? view',
       'POST /drain/? disconnect',
       'DELETE /drain/? disconnect',

@@ -1,5 +1,6 @@
 /** The port through which the nodes of one system know and query each other, and a cluster of one node. */
 import { type Clock, within } from '../runtime/clock.js';
+import type { Revocation } from './revocations.js';
 
 /** What a node reports of itself at each heartbeat. */
 export interface NodeState {
@@ -39,7 +40,9 @@ export type Question =
   /** One connection: a `ConnectionView`, or null from nodes that do not have it. */
   | { readonly about: 'connection'; readonly id: string }
   /** Ends one connection: true from the node that had it, false from the others. */
-  | { readonly about: 'disconnect'; readonly id: string };
+  | { readonly about: 'disconnect'; readonly id: string }
+  /** Ends what is held by these tokens, and takes them no more: how many have been ended. */
+  | { readonly about: 'revoke'; readonly revocations: readonly Revocation[] };
 
 /** What one node answered. */
 export interface NodeAnswer {

@@ -100,6 +100,8 @@ export function mergeAnswers(question: Question, answers: readonly unknown[]): u
       return answers.find((answer) => readConnectionView(answer) !== undefined) ?? null;
     case 'disconnect':
       return answers.includes(true);
+    case 'revoke':
+      return answers.filter(isCount).reduce((sum, ended) => sum + ended, 0);
   }
 }
 
@@ -155,6 +157,8 @@ export class ClusterViews {
           return await this.#connection(request);
         case 'disconnect':
           return await this.#disconnect(request);
+        case 'revoke':
+          return await this.#revoke(request);
       }
     } catch (error) {
       return answerTo(error);
@@ -198,6 +202,12 @@ export class ClusterViews {
     return found === undefined
       ? connectionUnknown(silent)
       : shown({ message: 'Disconnected', node: found.node, silent });
+  }
+
+  /** A node that does not know the question is silent: it takes no such tokens. */
+  async #revoke(question: Question): Promise<Answer> {
+    const { replies, silent } = await this.#ask(question, (answer) => (isCount(answer) ? answer : undefined));
+    return shown({ ended: replies.reduce((sum, { answer }) => sum + answer, 0), silent });
   }
 
   async #ask<T>(

@@ -16,6 +16,7 @@ import { parseInteger, textFromWire, trimWire } from '../wire/text.js';
 import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
 import { type Links, parseLinks } from './link.js';
+import { parseResumeToken, type ResumeTokenWish } from './resume-token.js';
 
 /** What the Grip-* headers of one response say; undefined where the header is absent. */
 export interface GripHeaders {
@@ -29,6 +30,7 @@ export interface GripHeaders {
   /** Of Grip-Status or, without it, of the response. */
   readonly status: { readonly code: number; readonly reason: string };
   readonly links: Links;
+  readonly resumeToken: ResumeTokenWish | undefined;
 }
 
 /** The Grip-* fields of a response, as they are written. */
@@ -38,6 +40,7 @@ export const gripFields: readonly string[] = [
   'Grip-Timeout',
   'Grip-Keep-Alive',
   'Grip-Link',
+  'Grip-Resume-Token',
   'Grip-Set-Meta',
   'Grip-Status',
   'Grip-Expose-Headers',
@@ -71,6 +74,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     meta: parseMeta(headerValues(headers, 'grip-set-meta')),
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
+    resumeToken: parseResumeToken(headerValue(headers, 'grip-resume-token')),
   };
 }
 
@@ -80,7 +84,8 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
-  const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status } = parseGripHeaders(head);
+  const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status, resumeToken } =
+    parseGripHeaders(head);
   const response = {
     code: status.code,
     reason: status.reason || reasonPhrase(status.code),
@@ -90,6 +95,7 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
   if (mode === undefined) instruct.channels = channels;
   else instruct.hold = makeHold(mode, channels, timeout, keepAlive);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
+  if (resumeToken !== undefined) instruct.resumeToken = resumeToken;
   return instruct;
 }
 

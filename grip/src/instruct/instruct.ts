@@ -4,6 +4,7 @@ import type { Channel } from '../channel.js';
 import type { RawHeaders, ResponseHead } from '../wire/head.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { Links } from './link.js';
+import type { ResumeTokenWish } from './resume-token.js';
 
 /** `response`: a long-poll, answered by the first item. `stream`: an open response to which items are appended. */
 export type HoldMode = 'response' | 'stream';
@@ -58,6 +59,8 @@ export interface Instruct {
   /** Names in lower case, of the only headers that the client may see; absent if it may see all. */
   readonly exposeHeaders?: readonly string[];
   readonly response: InstructResponse;
+  /** The client may come back without the origin being asked; absent if it may not. */
+  readonly resumeToken?: ResumeTokenWish;
   /** In the JSON form, the first members that mean nothing, for the log; absent if there are none. */
   readonly unknown?: readonly UnknownMember[];
 }

@@ -24,6 +24,7 @@ import {
   parseFormat,
   parseMode,
 } from './keep-alive.js';
+import { parseResumeToken } from './resume-token.js';
 
 /**
  * Parses the JSON form of an instruct. The Grip-* headers of the response count as well: the document's hold mode,
@@ -42,6 +43,7 @@ export function parseInstructJson(head: ResponseHead, body: Buffer): Instruct {
     meta: Object.assign(Object.create(null), grip.meta, hold?.stringMap('meta')),
     links: grip.links,
     ...(grip.exposeHeaders && { exposeHeaders: grip.exposeHeaders }),
+    ...resumeTokenOf(hold, grip),
     response,
     ...(unknown && { unknown }),
   };
@@ -74,6 +76,13 @@ function holdOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'ho
   const timeout = hold.integer('timeout') ?? grip.timeout;
   const keepAlive = keepAliveOf(hold.fields('keep-alive'), grip.keepAlive);
   return { hold: makeHold(mode, channels, timeout, keepAlive) };
+}
+
+/** A number of seconds, or the text of the header. */
+function resumeTokenOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'resumeToken'> {
+  const value = hold?.value('resume-token');
+  const resumeToken = value === undefined ? grip.resumeToken : parseResumeToken(String(value));
+  return resumeToken === undefined ? {} : { resumeToken };
 }
 
 function modeOf(hold: Fields): HoldMode {
@@ -126,7 +135,7 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
 }
 
 const INSTRUCT = ['hold', 'response'];
-const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'meta'];
+const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'meta', 'resume-token'];
 const CHANNEL = ['name', 'prev-id', 'filters'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];

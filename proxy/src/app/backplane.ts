@@ -9,6 +9,9 @@ import {
   LocalHistory,
   RedisBackplane,
   RedisNodes,
+  RedisRevocations,
+  type RevocationStore,
+  Revocations,
   StandaloneNode,
 } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
@@ -25,6 +28,8 @@ export interface ClusterAccess {
   readonly backplane: Backplane;
   /** To be joined after the backplane was started, and left before it is closed. */
   readonly cluster: Cluster;
+  /** What nodes that start later are to know; used after the backplane was started. */
+  readonly revocations: RevocationStore;
   /** Lets go of what else was opened; after the backplane is closed. */
   close(): void;
 }
@@ -62,7 +67,8 @@ function makeStandalone(
     isOn: historySize === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
-  return { backplane, cluster: new StandaloneNode(clock), close: () => routes.close() };
+  const revocations = new Revocations(clock);
+  return { backplane, cluster: new StandaloneNode(clock), revocations, close: () => routes.close() };
 }
 
 function makeRedis(
@@ -89,7 +95,7 @@ function makeRedis(
   });
   const { connections } = backplane;
   const cluster = new RedisNodes({ connections, clock, log: log.child('nodes') });
-  return { backplane, cluster, close: () => {} };
+  return { backplane, cluster, revocations: new RedisRevocations(connections, clock), close: () => {} };
 }
 
 function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {

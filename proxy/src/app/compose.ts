@@ -1,5 +1,13 @@
 /** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
-import { type Backplane, type Containment, historyOf, type StatsSink, type Tracing } from '@holdfast/control-api';
+import {
+  type Backplane,
+  type Containment,
+  historyOf,
+  type Revocation,
+  Revocations,
+  type StatsSink,
+  type Tracing,
+} from '@holdfast/control-api';
 import { AgeLimit } from '../channels/age-limit.js';
 import { ChannelRegistry } from '../channels/registry.js';
 import { AddressGate } from '../clients/connection-gate.js';
@@ -68,6 +76,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly isShared: boolean;
   /** From which session tickets get their keys, where no file is configured; left out: a random one. */
   readonly ticketSecret?: Buffer | undefined;
+  /** Tokens of clients that are revoked already; left out: none. */
+  readonly revocations?: readonly Revocation[] | undefined;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
   /** Left out: traces are not followed. */
@@ -86,6 +96,7 @@ export interface Assembly {
   readonly origins: Origins;
   readonly handler: EdgeHandler;
   readonly requests: RequestDeps;
+  readonly revocations: Revocations;
   readonly sockjs: SockJs;
   readonly telemetry: Telemetry;
   readonly edge: Edges;
@@ -146,7 +157,10 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   const { positions, sequencer } = delivery;
   const replay =
     history && makeReplay(config, { history, positions, clock, events: metrics, log: log.child('history') });
+  const revocations = new Revocations(clock);
+  for (const revocation of deps.revocations ?? []) revocations.add(revocation);
   const requests = composeRequests(config, log, {
+    revocations,
     telemetry,
     registry,
     sequencer,
@@ -182,6 +196,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     origins,
     handler,
     requests,
+    revocations,
     sockjs,
     telemetry,
     edge,

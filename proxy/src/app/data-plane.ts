@@ -1,9 +1,10 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
-import type { ChannelView, Connections, Question } from '@holdfast/control-api';
+import type { ChannelView, Connections, Question, Revocations } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
+import { revoke } from '../direct/revoke.js';
 import type { EdgeListener } from '../edge/edges.js';
 import { guardedClock, realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
@@ -42,7 +43,8 @@ export class DataPlane {
     this.#parts = assemble(config, log, deps);
     const { faults, random = Math.random } = deps;
     this.#drain = new HoldDrain({ registry: this.#parts.registry, clock: guardedClock(faults), faults, random });
-    this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
+    const { registry, delivery, revocations } = this.#parts;
+    this.#inspection = new Inspection(registry, delivery.positions, revocations);
   }
 
   /**
@@ -139,10 +141,12 @@ export class DataPlane {
 export class Inspection {
   readonly #registry: ChannelRegistry;
   readonly #positions: Pick<ChannelPositions, 'latest'>;
+  readonly #revocations: Revocations;
 
-  constructor(registry: ChannelRegistry, positions: Pick<ChannelPositions, 'latest'>) {
+  constructor(registry: ChannelRegistry, positions: Pick<ChannelPositions, 'latest'>, revocations: Revocations) {
     this.#registry = registry;
     this.#positions = positions;
+    this.#revocations = revocations;
   }
 
   /**
@@ -161,6 +165,8 @@ export class Inspection {
         subscriber?.disconnect();
         return subscriber !== undefined;
       }
+      case 'revoke':
+        return revoke(question.revocations, this.#revocations, this.#registry);
       default:
         throw new Error(`a question that is not known: ${JSON.stringify(question satisfies never)}`);
     }

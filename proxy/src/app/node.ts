@@ -132,6 +132,7 @@ export class HoldfastNode {
         metrics,
         faults: this.faults,
         statsSink,
+        revocations: () => this.#control.revocations.list(),
         log: this.#log.child('workers'),
       });
     }

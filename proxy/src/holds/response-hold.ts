@@ -184,6 +184,10 @@ export class ResponseHold
     this.#end('kicked', (response) => response.abort(true));
   }
 
+  get meta(): ReadonlyMap<string, string> {
+    return this.#start.list.meta;
+  }
+
   view(): ConnectionView {
     const { channels } = this.#start.list;
     return viewOf('response', this.#start, channels, this.deps.subscriber.clock, this.#since, 0);

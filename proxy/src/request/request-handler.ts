@@ -5,6 +5,7 @@ import { ChangedHead, changedHandshake, type HeadChange } from '../clients/answe
 import { compressed } from '../compression/compressed-response.js';
 import { CorsResponse, mayLoad } from '../cross-origin/cors.js';
 import { type JsonpCall, JsonpResponse, readJsonp } from '../cross-origin/jsonp.js';
+import { withoutToken } from '../direct/token-source.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
 import { RequestError } from '../errors.js';
 import type { ClientTrust } from '../origin/forwarder.js';
@@ -151,7 +152,10 @@ export class RequestHandler implements EdgeHandler {
     const trust = this.#trust(known);
     const named = requestIds?.identify(known, trust.trusted) ?? known;
     const route = this.#route(named, trust.secure, proto);
-    const request = traces?.begin(named, route, trust.secure ? `${proto}s` : proto) ?? named;
+    const parameter = route?.tokenParameter;
+    // Before anything is logged.
+    const quiet = parameter === undefined ? named : withoutToken(named, parameter);
+    const request = traces?.begin(quiet, route, trust.secure ? `${proto}s` : proto) ?? quiet;
     return { request, trust, route };
   }
 

@@ -1,4 +1,4 @@
-import type { Question } from '@holdfast/control-api';
+import { type Question, Revocations } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/data-plane.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
@@ -9,7 +9,7 @@ import { ManualClock } from '../kit/manual-clock.js';
 function fixture() {
   const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, new ManualClock(), 0);
   const positions = new ChannelPositions();
-  return { registry, positions, inspection: new Inspection(registry, positions) };
+  return { registry, positions, inspection: new Inspection(registry, positions, new Revocations(new ManualClock())) };
 }
 
 t.test('subscribers of a channel are counted by kind, with the position of the last item', async (t) => {

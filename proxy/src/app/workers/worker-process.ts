@@ -6,6 +6,7 @@ import {
   type Containment,
   type Log,
   type MessageEncoder,
+  type Revocation,
   type StatsSink,
   type TurnEnd,
   WorkerLink,
@@ -37,6 +38,8 @@ export interface WorkerInit {
   readonly ticketSecret: Buffer;
   /** Whether the backplane keeps history. */
   readonly history: boolean;
+  /** Tokens of clients that are revoked. */
+  readonly revocations: readonly Revocation[];
   /** Types of statistics packets that are wanted. */
   readonly wants: readonly string[];
 }

@@ -5,6 +5,7 @@ export { CodedError, type ErrorSide, type ErrorTable, GripError, type GripErrorC
 export { ResponseFilter, responseFilter } from './filters/content-filters.js';
 export { type FilterContext, filterNames, isKnownFilter, MAX_FILTERS } from './filters/filter.js';
 export { contentFilterMismatch, type FilterPlan, noFilters, planFilters, runFilters } from './filters/plan.js';
+export type { Expires } from './instruct/expires.js';
 export { gripFields, parseInstructHeaders, unknownGripFields } from './instruct/headers.js';
 export {
   type HoldMode,

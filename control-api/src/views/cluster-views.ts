@@ -77,6 +77,8 @@ export interface ConnectionView {
   readonly items: number;
   /** Bytes that it has not taken yet. */
   readonly waiting: number;
+  /** When its time is over, as its origin has said: ISO 8601, UTC; left out if it has not. */
+  readonly expires?: string;
 }
 
 /**

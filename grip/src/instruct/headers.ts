@@ -13,6 +13,7 @@ import {
 } from '../wire/head.js';
 import { parseParams, splitElements } from '../wire/params.js';
 import { parseInteger, textFromWire, trimWire } from '../wire/text.js';
+import { type Expires, parseExpires } from './expires.js';
 import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
 import { type Links, parseLinks } from './link.js';
@@ -26,6 +27,7 @@ export interface GripHeaders {
   readonly timeout: number | undefined;
   readonly exposeHeaders: readonly string[] | undefined;
   readonly keepAlive: KeepAlive | undefined;
+  readonly expires: Expires | undefined;
   readonly meta: Readonly<Record<string, string>>;
   /** Of Grip-Status or, without it, of the response. */
   readonly status: { readonly code: number; readonly reason: string };
@@ -39,6 +41,7 @@ export const gripFields: readonly string[] = [
   'Grip-Channel',
   'Grip-Timeout',
   'Grip-Keep-Alive',
+  'Grip-Expires',
   'Grip-Link',
   'Grip-Resume-Token',
   'Grip-Set-Meta',
@@ -71,6 +74,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     timeout: parseTimeout(headerValue(headers, 'grip-timeout')),
     exposeHeaders: parseExposeHeaders(headerValues(headers, 'grip-expose-headers')),
     keepAlive: parseKeepAlive(headerValue(headers, 'grip-keep-alive')),
+    expires: parseExpires(headerValue(headers, 'grip-expires')),
     meta: parseMeta(headerValues(headers, 'grip-set-meta')),
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
@@ -84,7 +88,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
-  const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status, resumeToken } =
+  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status, resumeToken } =
     parseGripHeaders(head);
   const response = {
     code: status.code,
@@ -93,7 +97,7 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
   };
   const instruct: Writable<Instruct> = { meta, links, response };
   if (mode === undefined) instruct.channels = channels;
-  else instruct.hold = makeHold(mode, channels, timeout, keepAlive);
+  else instruct.hold = makeHold(mode, channels, timeout, keepAlive, expires);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
   if (resumeToken !== undefined) instruct.resumeToken = resumeToken;
   return instruct;

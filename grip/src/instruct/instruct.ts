@@ -1,7 +1,9 @@
 /** The instruct, with which an origin answers how a request is held; and whether a response head has one. */
 import type { Buffer } from 'node:buffer';
 import type { Channel } from '../channel.js';
+import type { Writable } from '../wire/fields.js';
 import type { RawHeaders, ResponseHead } from '../wire/head.js';
+import type { Expires } from './expires.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { Links } from './link.js';
 import type { ResumeTokenWish } from './resume-token.js';
@@ -23,6 +25,8 @@ export interface Hold {
   readonly timeout: number;
   /** Stream mode only. */
   readonly keepAlive?: KeepAlive;
+  /** When the origin is to be asked again, or the client to come back; absent: never. May be over already. */
+  readonly expires?: Expires;
 }
 
 /**
@@ -85,10 +89,13 @@ export function makeHold(
   channels: readonly Channel[],
   timeout: number | undefined,
   keepAlive: KeepAlive | undefined,
+  expires: Expires | undefined,
 ): Hold {
   const seconds = Math.max(timeout ?? DEFAULT_HOLD_TIMEOUT, MIN_HOLD_TIMEOUT);
-  if (keepAlive === undefined) return { mode, channels, timeout: seconds };
-  return { mode, channels, timeout: seconds, keepAlive };
+  const hold: Writable<Hold> = { mode, channels, timeout: seconds };
+  if (keepAlive !== undefined) hold.keepAlive = keepAlive;
+  if (expires !== undefined) hold.expires = expires;
+  return hold;
 }
 
 const instructType = 'application/grip-instruct';

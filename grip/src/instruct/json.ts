@@ -6,6 +6,7 @@ import { Fields, isJsonObject, type JsonObject } from '../wire/fields.js';
 import { type ResponseHead, reasonPhrase } from '../wire/head.js';
 import { NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { wireFromText } from '../wire/text.js';
+import { expiresField } from './expires.js';
 import { clientHeaders, type GripHeaders, parseGripHeaders } from './headers.js';
 import {
   type HoldMode,
@@ -28,7 +29,7 @@ import { parseResumeToken } from './resume-token.js';
 
 /**
  * Parses the JSON form of an instruct. The Grip-* headers of the response count as well: the document's hold mode,
- * timeout, keep-alive and status come before theirs, its channels and meta are added to theirs. Other headers of the
+ * timeout, keep-alive, expiry and status come before theirs, its channels and meta are added to theirs. Other headers of the
  * response are dropped; the client gets those of the document, which Grip-Expose-Headers does not touch. Throws
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
@@ -68,14 +69,14 @@ function parseDocument(status: number, body: Buffer): Fields {
 /** Without a hold in the document, Grip-Hold still decides. */
 function holdOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'hold' | 'channels'> {
   if (!hold) {
-    const { mode, channels, timeout, keepAlive } = grip;
-    return mode ? { hold: makeHold(mode, channels, timeout, keepAlive) } : { channels };
+    const { mode, channels, timeout, keepAlive, expires } = grip;
+    return mode ? { hold: makeHold(mode, channels, timeout, keepAlive, expires) } : { channels };
   }
   const mode = modeOf(hold);
   const channels = [...grip.channels, ...channelsOf(hold)];
   const timeout = hold.integer('timeout') ?? grip.timeout;
   const keepAlive = keepAliveOf(hold.fields('keep-alive'), grip.keepAlive);
-  return { hold: makeHold(mode, channels, timeout, keepAlive) };
+  return { hold: makeHold(mode, channels, timeout, keepAlive, expiresField(hold) ?? grip.expires) };
 }
 
 /** A number of seconds, or the text of the header. */
@@ -135,7 +136,7 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
 }
 
 const INSTRUCT = ['hold', 'response'];
-const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'meta', 'resume-token'];
+const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'expires', 'meta', 'resume-token'];
 const CHANNEL = ['name', 'prev-id', 'filters'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];

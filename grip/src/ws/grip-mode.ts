@@ -1,6 +1,7 @@
 /** The GRIP mode of a WebSocket: the `grip` extension, where a message of the origin goes, and control messages. */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { GripError } from '../errors.js';
+import { MAX_EXPIRES } from '../instruct/expires.js';
 import { DEFAULT_KEEP_ALIVE_TIMEOUT, type KeepAliveMode } from '../instruct/keep-alive.js';
 import { Fields } from '../wire/fields.js';
 import { readJson } from '../wire/json.js';
@@ -110,6 +111,13 @@ export interface WsSendDelayed {
   readonly timeout: number;
 }
 
+/** Closes the session later. A message that comes before takes the place of this one. */
+export interface WsExpire {
+  readonly type: 'expire';
+  /** Seconds, 0 to MAX_EXPIRES; absent: the session does not expire. */
+  readonly timeout?: number;
+}
+
 /**
  * One control message. `detach` closes the origin's side and leaves the client's open; `session` names the session for
  * those who keep state about it, or without an id forgets that name; `set-meta` sets a meta value of the session, or
@@ -123,7 +131,8 @@ export type WsControl =
   | { readonly type: 'set-meta'; readonly name: string; readonly value?: string }
   | WsKeepAlive
   | WsSendDelayed
-  | { readonly type: 'flush-delayed' };
+  | { readonly type: 'flush-delayed' }
+  | WsExpire;
 
 /** A control message that is to be ignored, with the reason for the debug log. It may quote what the origin sent. */
 export interface WsControlInvalid {
@@ -174,6 +183,10 @@ function readControl(fields: Fields): WsControl {
       return readKeepAlive(fields);
     case 'send-delayed':
       return readSendDelayed(fields);
+    case 'expire': {
+      const timeout = fields.integer('timeout', MAX_EXPIRES);
+      return timeout === undefined ? { type } : { type, timeout };
+    }
     case 'detach':
     case 'flush-delayed':
       return { type };

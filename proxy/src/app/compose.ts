@@ -9,6 +9,7 @@ import {
   type Tracing,
 } from '@holdfast/control-api';
 import { AgeLimit } from '../channels/age-limit.js';
+import { Expiries } from '../channels/expiries.js';
 import { ChannelRegistry } from '../channels/registry.js';
 import { AddressGate } from '../clients/connection-gate.js';
 import { type Config, processesFor } from '../config/config.js';
@@ -135,7 +136,8 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     faults,
   });
   const ages = AgeLimit.of(config, { clock, faults, random });
-  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions, ages);
+  const expiries = new Expiries({ clock, faults });
+  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions, ages, expiries);
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');

@@ -1,5 +1,5 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
-import type { ChannelView, Connections, Question, Revocations } from '@holdfast/control-api';
+import type { ChannelView, Connections, ConnectionView, Question, Revocations } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
@@ -159,7 +159,7 @@ export class Inspection {
       case 'channel':
         return this.#channel(question.name);
       case 'connection':
-        return this.#registry.find(question.id)?.view() ?? null;
+        return this.#connection(question.id);
       case 'disconnect': {
         const subscriber = this.#registry.find(question.id);
         subscriber?.disconnect();
@@ -170,6 +170,13 @@ export class Inspection {
       default:
         throw new Error(`a question that is not known: ${JSON.stringify(question satisfies never)}`);
     }
+  }
+
+  #connection(id: string): ConnectionView | null {
+    const subscriber = this.#registry.find(id);
+    if (subscriber === undefined) return null;
+    const expires = this.#registry.expiryOf(subscriber);
+    return { ...subscriber.view(), ...(expires !== undefined && { expires }) };
   }
 
   #channel(name: string): ChannelView {

@@ -1,7 +1,8 @@
 /** Which subscribers of this node are on which channel, and the node's interest that follows from that. */
-import { kindRows } from '@holdfast/grip';
+import { type Expires, kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { AgeLimit } from './age-limit.js';
+import type { Expiries, Expiring } from './expiries.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
 /** What follows this node's interest: the backplane, and what is kept per channel. */
@@ -39,6 +40,7 @@ export class ChannelRegistry {
   readonly #subscriptionLinger: number;
   readonly #watch: SubscriptionWatch | undefined;
   readonly #ages: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
+  readonly #expiries: Expiries | undefined;
   readonly #channels = new Map<string, Channel>();
   /** Every subscriber by its id; most are on a channel, but need not be. */
   readonly #present = new Map<string, Subscriber>();
@@ -51,7 +53,8 @@ export class ChannelRegistry {
 
   /**
    * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
-   * after a stream or session it is not. `ages` ends those that become too old; left out, none do.
+   * after a stream or session it is not. `ages` ends those that become too old, and `expiries` those whose origins have said when; left
+   * out, none end.
    */
   constructor(
     interest: Interest,
@@ -59,12 +62,14 @@ export class ChannelRegistry {
     subscriptionLinger: number,
     watch?: SubscriptionWatch,
     ages?: Pick<AgeLimit, 'enter' | 'leave'>,
+    expiries?: Expiries,
   ) {
     this.#interest = interest;
     this.#clock = clock;
     this.#subscriptionLinger = subscriptionLinger;
     this.#watch = watch;
     this.#ages = ages;
+    this.#expiries = expiries;
   }
 
   /**
@@ -103,10 +108,11 @@ export class ChannelRegistry {
     }
   }
 
-  /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. */
-  enter(subscriber: Subscriber): void {
+  /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. `expires` is as of `setExpiry`. */
+  enter(subscriber: Subscriber, expires?: Expires): void {
     this.#present.set(subscriber.id, subscriber);
     this.#ages?.enter(subscriber);
+    if (expires !== undefined) this.setExpiry(subscriber, expires);
     if (subscriber.session !== undefined) this.#sessions.set(subscriber.session, subscriber);
   }
 
@@ -115,7 +121,18 @@ export class ChannelRegistry {
     this.#present.delete(subscriber.id);
     this.#ending.delete(subscriber.id);
     this.#ages?.leave(subscriber);
+    this.#expiries?.delete(subscriber);
     if (subscriber.session !== undefined) this.#sessions.delete(subscriber.session);
+  }
+
+  /** Has a subscriber that has entered expire then, or without a time no more: what was said before has no effect. */
+  setExpiry(subscriber: Expiring, expires: Expires | undefined): void {
+    this.#expiries?.set(subscriber, expires);
+  }
+
+  /** When it expires, in ISO 8601; undefined when it does not. */
+  expiryOf(subscriber: Expiring): string | undefined {
+    return this.#expiries?.of(subscriber);
   }
 
   /** The subscriber with this id or Connection-Id, if it has entered. */

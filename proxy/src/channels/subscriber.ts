@@ -1,7 +1,8 @@
 /** The port between delivery and what is subscribed: holds and sessions. */
-import type { ConnectionView, Faulty } from '@holdfast/control-api';
+import type { ConnectionView } from '@holdfast/control-api';
 import type { SubscriberKind } from '@holdfast/grip';
 import type { Delivery } from './delivery.js';
+import type { Expiring } from './expiries.js';
 
 export type { SubscriberKind };
 
@@ -10,7 +11,7 @@ export type { SubscriberKind };
  * by the part that owns the connections of the node. Implementations may leave the registry during the call; one that throws is
  * ended by its `fault`, and no other is affected.
  */
-export interface Subscriber extends Faulty {
+export interface Subscriber extends Expiring {
   /** The connection's id, as in the logs. */
   readonly id: string;
   readonly kind: SubscriberKind;

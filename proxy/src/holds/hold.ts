@@ -1,7 +1,9 @@
 /** What both kinds of hold share: their owner, what they are made from, and how they stand to the order of items. */
 import type { ConnectionView } from '@holdfast/control-api';
 import { type GoneLink, GripError, type Instruct } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
+import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberDeps, SubscriberEnd } from '../channels/subscriber-deps.js';
 import { metaOf, type Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { PipelineDeps } from '../delivery/pipeline.js';
@@ -95,6 +97,13 @@ export class ItemQueue {
   }
 }
 
+/** What waits, and this item behind it. The queue is made by the first. */
+export function queued(queue: ItemQueue | undefined, delivery: Delivery): ItemQueue {
+  const items = queue ?? new ItemQueue();
+  items.add(delivery);
+  return items;
+}
+
 /**
  * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
  * prefix. Channels beyond `connectionSubscriptionMax` are left out, which is reported.
@@ -181,13 +190,30 @@ export function replayOf({ replay }: HoldDeps, { route }: LinkScope): ReplayDeps
   return replay?.isOn(route) ? replay : undefined;
 }
 
-/** Notifies the origin that a hold is over, if it asked for that, and the node does not merely go down. */
-export function notifyGone(
-  gone: GoneLink | undefined,
-  scope: LinkScope,
-  reason: SubscriberEnd['reason'],
+/** What a hold was that is over. */
+interface HoldEnd extends Pick<SubscriberEnd, 'channels' | 'items' | 'dropped'> {
+  /** When it began, by the monotonic clock. */
+  readonly since: number;
+  /** Its link to be notified, in this scope; undefined where there is none. */
+  readonly gone: GoneLink | undefined;
+  readonly scope: LinkScope;
+}
+
+/**
+ * Takes a hold that is over off its channels, and counts it. Its origin is notified, if it asked for that and the node does not merely go
+ * down.
+ */
+export function endOf(
+  hold: Subscriber & { readonly kind: 'response' | 'stream' },
+  reason: CloseReason,
+  { since, channels, items, dropped, gone, scope }: HoldEnd,
   deps: HoldDeps,
-): void {
-  if (gone === undefined || reason === 'shutdown') return;
-  reportGone(gone, scope, deps.links.client);
+): SubscriberEnd {
+  const { clock, registry, events } = deps.subscriber;
+  const { kind } = hold;
+  registry.leave(hold);
+  registry.remove(hold, channels);
+  events.subscriberEnded(kind, reason);
+  if (gone !== undefined && reason !== 'shutdown') reportGone(gone, scope, deps.links.client);
+  return { kind, reason, items, dropped, duration: clock.monotonic() - since, channels };
 }

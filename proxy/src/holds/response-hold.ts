@@ -15,13 +15,13 @@ import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { unverified, wasReplayed } from '../history/chains.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { Timer } from '../runtime/clock.js';
+import { EarlyItems } from './early-items.js';
 import {
+  endOf,
   type HoldDeps,
   type HoldOwner,
   type HoldStart,
-  ItemQueue,
   isOvertaken,
-  notifyGone,
   overtakenOn,
   replayOf,
   viewOf,
@@ -30,15 +30,6 @@ import { ResponseReplay } from './hold-replay.js';
 import { plainAnswer, responseAnswer } from './response-answer.js';
 
 const EMPTY = Buffer.alloc(0);
-
-/**
- * How many items may wait for the origin's own answer to be complete; of their bytes `client_queue_size`, as for a stream.
- *
- * @limit {} items that wait for the origin's answer of a response hold to be complete, and `client_queue_size` bytes
- *   of them
- * @over those after them are not looked at: one of the first answers
- */
-const MAX_EARLY = 100;
 
 /**
  * Registered from its construction on. The origin's own answer, which goes out at the time-out, may still be on its
@@ -60,7 +51,7 @@ export class ResponseHold
   #overtaken: boolean;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
-  #early: ItemQueue | undefined;
+  #early: EarlyItems | undefined;
   #withdraw: (() => void) | undefined;
   /** It is to end as soon as the origin's answer is there. */
   #isAged = false;
@@ -83,7 +74,7 @@ export class ResponseHold
     const unsure = replay === undefined ? [] : unverified(start.list.all, deps.sequencer);
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
-    registry.enter(this);
+    registry.enter(this, start.instruct.hold?.expires);
     const live = registry.add(this, start.list.channels);
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
@@ -142,12 +133,8 @@ export class ResponseHold
     return true;
   }
 
-  /** One of those that wait answers; what comes after so many that none did is not waited for. */
   #wait(delivery: Delivery): void {
-    this.#early ??= new ItemQueue();
-    const { length, bytes } = this.#early;
-    const { clientQueueSize } = this.deps.subscriber;
-    if (length > 0 && (length >= MAX_EARLY || bytes + delivery.bytes > clientQueueSize)) return;
+    this.#early ??= new EarlyItems(this.deps.subscriber.clientQueueSize);
     this.#early.add(delivery);
   }
 
@@ -177,6 +164,13 @@ export class ResponseHold
       this.#start.response.closeAfter?.('none');
       this.#timeOut('aged');
     });
+  }
+
+  /** The origin is asked again, at once; an answer of it that is still on its way was made before, and an item on its way counts. */
+  expiryDue(): void {
+    if (this.#isGoingDown) return;
+    if (this.#isReady) this.finish(this, () => this.#retry());
+    else this.#overtaken = true;
   }
 
   /** The client gets no answer, so that it does not take this for one of the origin's. */
@@ -392,13 +386,14 @@ export class ResponseHold
     this.stop();
     this.#replay?.stop();
     this.#withdraw?.();
-    const { clock, registry, events } = this.deps.subscriber;
-    const { channels } = this.#start.list;
-    clock.clear(this.#timer);
-    registry.leave(this);
-    registry.remove(this, channels);
-    events.subscriberEnded('response', reason);
-    if (reason !== 'origin-failed') notifyGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.deps);
-    return { kind: 'response', reason, items, dropped: 0, duration: clock.monotonic() - this.#since, channels };
+    this.deps.subscriber.clock.clear(this.#timer);
+    const { instruct, list, scope } = this.#start;
+    const gone = reason === 'origin-failed' ? undefined : instruct.links.gone;
+    return endOf(
+      this,
+      reason,
+      { since: this.#since, channels: list.channels, items, dropped: 0, gone, scope },
+      this.deps,
+    );
   }
 }

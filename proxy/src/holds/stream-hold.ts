@@ -1,7 +1,6 @@
 /**
  * A response that stays open and to which published items are appended (GRIP `hold: stream`): its place in the registry,
- * which items wait, and its end. `stream-opening` has its head and bodies, `stream-writer` writes items, `catch-up` finds what was
- * missed.
+ * which items wait, and its end. `stream-opening` has its head and bodies, `stream-writer` its items, `catch-up` what it missed.
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse } from '@holdfast/grip';
@@ -14,9 +13,10 @@ import { type ClientResponse, type ResponseHandler, StreamPiece } from '../edge/
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
 import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
-import { channelList, ItemQueue, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
+import { channelList, endOf, type ItemQueue, isOvertaken, queued, replayOf, viewOf } from './hold.js';
 import { StreamReplay } from './hold-replay.js';
-import { headOf, headWaits, StreamBody, type StreamTerms, subscribeStream, termsOf } from './stream-opening.js';
+import type { StreamTerms } from './stream-opening.js';
+import { headOf, headWaits, relistStream, StreamBody, subscribeStream, termsOf } from './stream-opening.js';
 import { reportFailure, reportLate, warnOfFilters } from './stream-reports.js';
 import { type StreamReceiver, StreamWriter } from './stream-writer.js';
 
@@ -57,7 +57,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   #failure: Error | undefined;
   #hasHead = false;
   /** Why it is to end as soon as it can. */
-  #due: 'shutdown' | 'aged' | undefined;
+  #due: 'shutdown' | 'aged' | 'expired' | undefined;
 
   /** `start.instruct` must have a stream hold or a next link. The head is not written yet. */
   constructor(start: HoldStart, owner: HoldOwner, deps: HoldDeps) {
@@ -76,7 +76,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#terms = termsOf(instruct);
     this.#response.setHandler(this);
     events.subscriberOpened('stream');
-    registry.enter(this);
+    registry.enter(this, instruct.hold?.expires);
     this.#live = this.#subscribe();
     const replay = instruct.hold === undefined ? undefined : replayOf(deps, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...deps, replay });
@@ -172,7 +172,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (format.action === 'hint' && !this.#terms.hasNext) return false;
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
-    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#wait(delivery);
+    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#queue = queued(this.#queue, delivery);
     return true;
   }
 
@@ -197,13 +197,16 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** What is under way, such as a body or an item that a server is asked about, comes to its end before. */
   expire(): void {
-    this.#due ??= 'aged';
-    if (!this.#isOpen) return;
-    this.#writer.finish(this, () => {
-      if (!this.#isOpen) return;
-      this.#response.closeAfter?.('none');
-      this.#end('aged');
-    });
+    this.#endWhenOpen('aged');
+  }
+
+  /** The next link is asked, and what comes until it has answered waits; without one the stream ends as by its age. */
+  expiryDue(): void {
+    if (this.#terms.hasNext) this.#catchUp?.expired(this.#isOpen);
+    else {
+      this.#deps.subscriber.registry.remove(this, this.#list.channels);
+      this.#endWhenOpen('expired');
+    }
   }
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
@@ -251,8 +254,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
-    const { registry } = this.#deps.subscriber;
-    for (const channel of before.channels) if (!list.has(channel)) registry.remove(this, [channel]);
+    relistStream(this, instruct, list, before, this.#deps.subscriber);
   }
 
   linkData(chunk: Buffer): boolean {
@@ -275,7 +277,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   caughtUp(): void {
     const missed = this.#catchUp?.takeGap();
     if (this.#queue !== undefined || missed !== undefined) this.#takeWaiting(missed);
-    if (this.#due === 'aged') this.expire();
+    if (this.#due !== undefined && this.#due !== 'shutdown') this.#endWhenOpen(this.#due);
   }
 
   closedByItem(): void {
@@ -324,9 +326,10 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
       // Where the stream begins is of use until an item has a later id, and must not come into the middle of a body.
       if (this.#isOpen && this.#writer.items === 0) this.#response.push(piece);
     });
-    if (begun !== undefined && this.#due === 'aged') {
+    const due = this.#due;
+    if (begun !== undefined && due !== undefined && due !== 'shutdown') {
       this.#due = undefined;
-      const later = begun.then(() => this.expire());
+      const later = begun.then(() => this.#endWhenOpen(due));
       this.#deps.subscriber.faults.watch('history', later, this);
     }
     if (this.#catchUp === undefined) this.caughtUp();
@@ -345,14 +348,9 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const { following, isBehind } = follow(rest, this.#list, missed);
     for (const delivery of following) {
       if (this.#isOpen) this.#take(delivery);
-      else if (this.#state === 'held') this.#wait(delivery);
+      else if (this.#state === 'held') this.#queue = queued(this.#queue, delivery);
     }
     if (isBehind) this.#catchUp?.fetchInTurn('gap');
-  }
-
-  #wait(delivery: Delivery): void {
-    this.#queue ??= new ItemQueue();
-    this.#queue.add(delivery);
   }
 
   /** An item that is next, or shows that one is missing. */
@@ -372,6 +370,16 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     } else this.#catchUp?.missed(delivery, subscription);
   }
 
+  #endWhenOpen(reason: 'aged' | 'expired'): void {
+    this.#due ??= reason;
+    if (!this.#isOpen) return;
+    this.#writer.finish(this, () => {
+      if (!this.#isOpen) return;
+      if (reason === 'aged') this.#response.closeAfter?.('none');
+      this.#end(reason);
+    });
+  }
+
   #end(reason: CloseReason, broken = false, discard = false): void {
     const end = this.#leave(reason);
     if (end === undefined) return;
@@ -388,13 +396,9 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#queue = undefined;
     this.#writer.stop(reason === 'shutdown');
     this.#catchUp?.stop();
-    const { clock, registry, events } = this.#deps.subscriber;
-    const { channels } = this.#list;
     const { items, dropped } = this.#writer;
-    registry.leave(this);
-    registry.remove(this, channels);
-    events.subscriberEnded('stream', reason);
-    notifyGone(this.#gone, this.#scope, reason, this.#deps);
-    return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels };
+    const { channels } = this.#list;
+    const said = { since: this.#since, channels, items, dropped, gone: this.#gone, scope: this.#scope };
+    return endOf(this, reason, said, this.#deps);
   }
 }

@@ -42,6 +42,18 @@ export function subscribeStream(
   });
 }
 
+/** What a link answers takes the place of what was before: the stream leaves the channels that only `before` has, and expires anew. */
+export function relistStream(
+  stream: Subscriber,
+  { hold }: Instruct,
+  list: SubscriptionList,
+  before: SubscriptionList,
+  { registry }: Pick<SubscriberDeps, 'registry'>,
+): void {
+  registry.setExpiry(stream, hold?.expires);
+  for (const channel of before.channels) if (!list.has(channel)) registry.remove(stream, [channel]);
+}
+
 /**
  * Whether the head of a stream must wait: for the history, of which `resumed` is, or for subscriptions that are not `live`. Then `go` is
  * called when they are there, even if the stream has ended meanwhile.

@@ -81,6 +81,19 @@ export function closeOf(
   return { code: closeCode(reason), text: fitCloseReason(Buffer.from(text)) };
 }
 
+/** Closes a client because the proxy wants it; one that does not take the Close in its time, or gets none, is cut. */
+export function closeOrCut(
+  session: Closable & Faulty & { readonly client: MessageSocket },
+  { code, text }: ReturnType<typeof closeOf>,
+  clock: Clock,
+): void {
+  if (code === undefined) session.client.abort();
+  else {
+    session.close(code, text);
+    clock.after(CLOSE_GRACE_MS, () => session.client.abort(), session);
+  }
+}
+
 /** What takes a Close for a client. */
 export type Closable = Pick<MessageSocket, 'close'>;
 

@@ -1,31 +1,20 @@
-/** Reads what a session's origin says, and carries its control messages out: at once, or by the clock. */
-import type { Faulty } from '@holdfast/control-api';
-import {
-  parseWsControl,
-  readOriginMessage,
-  type WsControl,
-  type WsControlInvalid,
-  type WsKeepAlive,
-  type WsSendDelayed,
-} from '@holdfast/grip';
+/** Reads what a session's origin says, and carries its control messages out. */
+import { parseWsControl, readOriginMessage, type WsControl, type WsControlInvalid } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
+import type { Expiring } from '../channels/expiries.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
+import type { OriginError } from '../errors.js';
 import { refusedChannel } from '../routes/channel-name.js';
-import type { Clock, Timer } from '../runtime/clock.js';
-import { KeepAliveTimer } from '../runtime/timers.js';
-import type { MessageType } from '../websocket/message-socket.js';
 import type { Dial, SessionDeps } from './session-deps.js';
 import type { SessionWriter } from './session-writer.js';
 import { SESSION_META_MAX, type Subscriptions } from './subscriptions.js';
 
 /** A session, as what control messages have an effect on. */
-export interface ControlledSession {
+export interface ControlledSession extends Expiring {
   readonly id: string;
   readonly dial: Dial;
   readonly subscriptions: Subscriptions;
   readonly writer: SessionWriter;
-  /** Made by the first message that asks for one. */
-  readonly timed: TimedMessages;
   /** The origin leaves, and the client stays. */
   detach(): void;
   /** A subscription was made; `live` is as of `ChannelRegistry.add`. */
@@ -75,14 +64,19 @@ function obeyControl(session: ControlledSession, control: WsControl | WsControlI
       }
       break;
     case 'keep-alive':
-      session.timed.keepAlive(control);
+      session.writer.timed.keepAlive(control);
       break;
     case 'send-delayed':
-      session.timed.delay(control);
+      session.writer.timed.delay(control);
       break;
     case 'flush-delayed':
-      session.timed.flush();
+      session.writer.timed.flush();
       break;
+    case 'expire': {
+      const { timeout } = control;
+      deps.subscriber.registry.setExpiry(session, timeout === undefined ? undefined : { seconds: timeout });
+      break;
+    }
     case 'session':
       // The name is for an external state service, of which there is none.
       break;
@@ -100,6 +94,16 @@ export function notice(
 ): void {
   log.debug({ id }, text);
   warnings?.noticed({ id, route: dial.route, target: undefined, marks: dial.request }, kind, text);
+}
+
+/** Logs that the origin of a session is lost, and warns of it. */
+export function noticeLost(
+  { id, dial }: Pick<ControlledSession, 'id' | 'dial'>,
+  error: OriginError,
+  { log, warnings }: SubscriberDeps,
+): void {
+  log.debug({ id, err: error }, 'origin lost');
+  warnings?.failed({ id, route: dial.route, target: undefined, marks: dial.request }, error, 'WebSocket cut');
 }
 
 function subscribe(
@@ -132,62 +136,4 @@ function unsubscribe({ subscriptions, writer }: ControlledSession, channel: stri
 function refuse(session: ControlledSession, subscriber: SubscriberDeps, reason: CloseReason, text: string): void {
   notice(session, subscriber, reason, `WebSocket closed: ${text}`);
   session.end(reason, text);
-}
-
-/** Sends a message to the client. */
-export type SendTimed = (type: MessageType, content: Buffer) => void;
-
-/** Both are set by the origin's control messages; a new one takes the place of the old. */
-export class TimedMessages {
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #send: SendTimed;
-  readonly #session: Faulty;
-  #keepAlive: KeepAliveTimer | undefined;
-  #delayed: WsSendDelayed | undefined;
-  #timer: Timer | undefined;
-
-  constructor(clock: Clock, random: () => number, send: SendTimed, session: Faulty) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#send = send;
-    this.#session = session;
-  }
-
-  /** Starts keep-alives, or without content ends them. */
-  keepAlive({ content, messageType, timeout, mode }: WsKeepAlive): void {
-    this.#keepAlive?.stop();
-    this.#keepAlive = undefined;
-    if (content === undefined) return;
-    const beat = () => this.#send(messageType, content);
-    this.#keepAlive = new KeepAliveTimer({ timeout, mode }, this.#clock, this.#random, beat, this.#session);
-  }
-
-  /** Something was sent to the client: an idle keep-alive is put off. */
-  sent(): void {
-    this.#keepAlive?.sent(this.#clock.monotonic());
-  }
-
-  /** Sends a message later; one that still waits goes out first, now. */
-  delay(message: WsSendDelayed): void {
-    this.flush();
-    this.#delayed = message;
-    this.#timer = this.#clock.after(message.timeout * 1_000, () => this.flush(), this.#session);
-  }
-
-  /** Sends the delayed message now, once. */
-  flush(): void {
-    this.#clock.clear(this.#timer);
-    const delayed = this.#delayed;
-    this.#delayed = undefined;
-    if (delayed !== undefined) this.#send(delayed.messageType, delayed.content);
-  }
-
-  /** Nothing is sent any more. */
-  stop(): void {
-    this.#keepAlive?.stop();
-    this.#keepAlive = undefined;
-    this.#clock.clear(this.#timer);
-    this.#delayed = undefined;
-  }
 }

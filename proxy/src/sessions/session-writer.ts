@@ -1,12 +1,13 @@
-/** What is written to one session's client, items and tokens for a client that may come back; and what is said of it. */
+/** What is written to one session's client: items, tokens for a client that may come back, timed messages; and what is said of it. */
 import { isUtf8 } from 'node:buffer';
-import type { ConnectionView } from '@holdfast/control-api';
-import type { WsMessageFormat, WsMessageSend } from '@holdfast/grip';
+import type { ConnectionView, Faulty } from '@holdfast/control-api';
+import type { WsKeepAlive, WsMessageFormat, WsMessageSend, WsSendDelayed } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
-import { stampOf } from '../runtime/clock.js';
+import { type Clock, stampOf, type Timer } from '../runtime/clock.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
 import { FramePiece, type MessageSocket, type MessageType } from '../websocket/message-socket.js';
 import type { Dial, SessionDeps } from './session-deps.js';
 import { SessionReplay } from './session-replay.js';
@@ -19,6 +20,8 @@ export interface SessionReceiver extends ItemReceiver {
   readonly subscriptions: Subscriptions;
   /** An item of this type was sent. */
   sent(type: MessageType): void;
+  /** Sends a message whose time has come. */
+  sendTimed(type: MessageType, content: Buffer): void;
   /** Delivers an item that had to wait for what was missed before it. */
   deliver(delivery: Delivery): void;
   /** An item asks for news of the origin. */
@@ -27,12 +30,71 @@ export interface SessionReceiver extends ItemReceiver {
   closedByItem(code: number | undefined, reason: string | undefined): void;
 }
 
+/** Sends a message to the client. */
+type SendTimed = (type: MessageType, content: Buffer) => void;
+
+/** Both are set by the origin's control messages; a new one takes the place of the old. */
+export class TimedMessages {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #send: SendTimed;
+  readonly #session: Faulty;
+  #keepAlive: KeepAliveTimer | undefined;
+  #delayed: WsSendDelayed | undefined;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, random: () => number, send: SendTimed, session: Faulty) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#send = send;
+    this.#session = session;
+  }
+
+  /** Starts keep-alives, or without content ends them. */
+  keepAlive({ content, messageType, timeout, mode }: WsKeepAlive): void {
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
+    if (content === undefined) return;
+    const beat = () => this.#send(messageType, content);
+    this.#keepAlive = new KeepAliveTimer({ timeout, mode }, this.#clock, this.#random, beat, this.#session);
+  }
+
+  /** Something was sent to the client: an idle keep-alive is put off. */
+  sent(): void {
+    this.#keepAlive?.sent(this.#clock.monotonic());
+  }
+
+  /** Sends a message later; one that still waits goes out first, now. */
+  delay(message: WsSendDelayed): void {
+    this.flush();
+    this.#delayed = message;
+    this.#timer = this.#clock.after(message.timeout * 1_000, () => this.flush(), this.#session);
+  }
+
+  /** Sends the delayed message now, once. */
+  flush(): void {
+    this.#clock.clear(this.#timer);
+    const delayed = this.#delayed;
+    this.#delayed = undefined;
+    if (delayed !== undefined) this.#send(delayed.messageType, delayed.content);
+  }
+
+  /** Nothing is sent any more. */
+  stop(): void {
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
+    this.#clock.clear(this.#timer);
+    this.#delayed = undefined;
+  }
+}
+
 /** The items of one session. */
 export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   protected readonly receiver: SessionReceiver;
   protected readonly deps: SessionDeps;
   /** Undefined unless the client asked for it. */
   readonly #replay: SessionReplay | undefined;
+  #timed: TimedMessages | undefined;
 
   /** `resume` is as of `SessionStart`. */
   constructor(receiver: SessionReceiver, resume: string | undefined, deps: SessionDeps) {
@@ -85,6 +147,19 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
     this.#replay?.unsubscribed(channel);
   }
 
+  /** Made when the origin asks for one. */
+  get timed(): TimedMessages {
+    const { receiver } = this;
+    const { clock, random } = this.deps.subscriber;
+    this.#timed ??= new TimedMessages(clock, random, (type, content) => receiver.sendTimed(type, content), receiver);
+    return this.#timed;
+  }
+
+  /** Something was sent to the client. */
+  sent(): void {
+    this.#timed?.sent();
+  }
+
   /** The client has room again. */
   onWritable(): void {
     this.#replay?.onWritable();
@@ -92,6 +167,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
 
   override stop(): void {
     super.stop();
+    this.#timed?.stop();
     this.#replay?.stop();
   }
 

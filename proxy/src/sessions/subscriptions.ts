@@ -1,7 +1,8 @@
 /** The channels and meta of one session, and the origin's messages that wait for a subscription to be live. */
 
-import type { Containment, Faulty } from '@holdfast/control-api';
+import type { Containment, Faulty, Log } from '@holdfast/control-api';
 import { MAX_FILTERS } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { waitForLive } from '../channels/subscriber-deps.js';
@@ -149,6 +150,13 @@ function metaBytes(name: string, value: string | undefined): number {
 interface OrderDeps {
   readonly clock: Clock;
   readonly faults: Containment;
+  readonly log: Log;
+}
+
+/** The session, which a subscription that fails ends, and a fault in what it does with what was kept back. */
+interface OrderedSession extends Faulty {
+  readonly id: string;
+  end(reason: CloseReason): void;
 }
 
 /**
@@ -158,12 +166,11 @@ interface OrderDeps {
 export class OriginOrder {
   readonly #origin: OriginSocket;
   readonly #deps: OrderDeps;
-  readonly #session: Faulty;
+  readonly #session: OrderedSession;
   /** Undefined while nothing is waited for. */
   #held: Fifo<() => void> | undefined;
 
-  /** `session` is ended by a fault in what it does with what was kept back. */
-  constructor(origin: OriginSocket, deps: OrderDeps, session: Faulty) {
+  constructor(origin: OriginSocket, deps: OrderDeps, session: OrderedSession) {
     this.#origin = origin;
     this.#deps = deps;
     this.#session = session;
@@ -171,6 +178,10 @@ export class OriginOrder {
 
   /** Keeps back what comes from here on, until `live` is settled or that takes too long. */
   waitFor(live: Promise<void>): void {
+    live.catch((error: Error) => {
+      this.#deps.log.warn({ id: this.#session.id, err: error }, 'subscription failed: closing the session');
+      this.#session.end('origin-failed');
+    });
     this.#held ??= new Fifo();
     this.#origin.pause();
     waitForLive(live, this.#deps, () => this.#release(), this.#session);

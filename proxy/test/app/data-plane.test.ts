@@ -1,13 +1,17 @@
-import { type Question, Revocations } from '@holdfast/control-api';
+import { type Question, Revocations, uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/data-plane.js';
+import { Expiries } from '../../dist/channels/expiries.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import { ChannelPositions } from '../../dist/delivery/item-delivery.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
 function fixture() {
-  const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, new ManualClock(), 0);
+  const clock = new ManualClock();
+  const expiries = new Expiries({ clock, faults: uncontained });
+  const interest = { subscribe: () => undefined, unsubscribe() {} };
+  const registry = new ChannelRegistry(interest, clock, 0, undefined, undefined, expiries);
   const positions = new ChannelPositions();
   return { registry, positions, inspection: new Inspection(registry, positions, new Revocations(new ManualClock())) };
 }
@@ -40,6 +44,16 @@ t.test('a connection that has entered is shown and kicked, any other is not know
   t.strictSame(subscriber.heard, ['disconnect']);
   registry.leave(subscriber);
   t.equal(inspection.answer(show), null);
+});
+
+t.test('a connection is shown with the time when it expires, as long as it does', async (t) => {
+  const { registry, inspection } = fixture();
+  const subscriber = new RecordingSubscriber('stream');
+  const show = { about: 'connection', id: subscriber.id } as const;
+  registry.enter(subscriber, { date: Date.UTC(2100, 0, 1) });
+  t.strictSame(inspection.answer(show), { ...subscriber.view(), expires: '2100-01-01T00:00:00.000Z' });
+  registry.setExpiry(subscriber, undefined);
+  t.strictSame(inspection.answer(show), subscriber.view());
 });
 
 t.test('a question of a newer version is no question to answer', async (t) => {

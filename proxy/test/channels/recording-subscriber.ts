@@ -39,6 +39,10 @@ export class RecordingSubscriber implements Subscriber {
     this.heard.push('expire');
   }
 
+  expiryDue(): void {
+    this.heard.push('expiryDue');
+  }
+
   fault(): void {}
 
   disconnect(): void {

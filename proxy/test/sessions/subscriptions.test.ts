@@ -22,6 +22,7 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
     recover() {},
     missed() {},
     expire() {},
+    expiryDue() {},
     drain() {},
     disconnect() {},
     fault() {},
@@ -176,7 +177,7 @@ function orderFixture() {
     pause: () => void log.push('pause'),
     resume: () => void log.push('resume'),
   } satisfies OriginSocket;
-  const order = new OriginOrder(origin, { clock, faults: uncontained }, {});
+  const order = new OriginOrder(origin, { clock, faults: uncontained, log: silentLog }, { id: 's1', end() {} });
   const say = (text: string, then = () => {}) => {
     const act = () => {
       log.push(text);

@@ -33,7 +33,7 @@ const layers = {
     ['edge', 'routes', 'commands'],
     ['compression', 'admin', 'cross-origin', 'origin'],
     ['answers', 'channels', 'clients', 'decoding', 'tracing'],
-    ['links', 'sockjs'],
+    ['links', 'sockjs', 'direct'],
     ['delivery'],
     ['history'],
     ['holds', 'sessions'],

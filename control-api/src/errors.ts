@@ -206,6 +206,18 @@ export const controlErrors = {
     retryAfter: 5,
     meaning: 'As many views are being gathered on this node as it allows.',
   },
+  ERR_CONTROL_REVOCATION: {
+    side: 'client',
+    status: 400,
+    text: 'Bad revocation.',
+    meaning: 'The body of `POST /tokens/revoke` is not `{"sub":…}` or `{"sub":…,"before":…}`.',
+  },
+  ERR_CONTROL_REVOCATIONS: {
+    side: 'client',
+    status: 503,
+    text: 'The tokens of too many users are revoked.',
+    meaning: 'As many revocations are kept as there may be, and none of them has ended.',
+  },
   ERR_BACKPLANE_STARTED: { side: 'internal', status: 503, retryAfter: 1, meaning: 'A backplane was started twice.' },
   ERR_BACKPLANE_CLOSED: {
     side: 'internal',

@@ -1,5 +1,9 @@
 /** The entry point of @holdfast/control-api: the way from a publisher to every node. */
 export { type Admission, type Caller, ControlAccess } from './auth/access.js';
+export { ChannelPatterns } from './auth/channel-patterns.js';
+export { readClaims } from './auth/claims.js';
+export { digestOf } from './auth/digest.js';
+export { type Jwks, type JwksFound, type JwksPlace, JwksPool } from './auth/jwks.js';
 export {
   type KeyEntry,
   type KeyMember,
@@ -12,6 +16,7 @@ export {
 } from './auth/key-entries.js';
 export { type ControlKey, KeyTable } from './auth/key-table.js';
 export { type Action, controlActions, DETAIL_TYPE, isAction } from './auth/rights.js';
+export { TokenCache } from './auth/token-cache.js';
 export {
   type Acceptance,
   type Backplane,
@@ -60,6 +65,8 @@ export type {
   Recipient,
 } from './cluster/connection-questions.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
+export { RedisRevocations } from './cluster/redis-revocations.js';
+export { type Revocation, type RevocationStore, Revocations, readRevocations } from './cluster/revocations.js';
 export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
 export { CustomerEvents, type CustomerEventsOptions, LAST_EVENTS_MS } from './events/customer-events.js';
 export { type CustomerEvent, type EventSink, type EventType, eventTypes, isEventType } from './events/event.js';
@@ -154,6 +161,7 @@ export {
 } from './views/connection-answers.js';
 export { byCodeUnits, type Page } from './views/pages.js';
 export { REACH_CHANNELS, REACH_MAX_MS, Reach, type SubscriberCounts } from './views/reach.js';
+export { TokenRevocations } from './views/token-revocations.js';
 export type { Connections } from './zmq/command.js';
 export { type CurveKeyPair, isCurveKey, makeCurveKeyPair, publicCurveKey } from './zmq/curve.js';
 export { parseSpec as checkZeroMqSpec, pushPacket } from './zmq/library.js';

@@ -31,6 +31,7 @@ import type { ChannelHistory } from './views/channel-history.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import { ANSWER_WITHIN_MS, type ClusterViews } from './views/cluster-views.js';
 import { REACH_MAX_MS, reachChannels } from './views/reach.js';
+import type { TokenRevocations } from './views/token-revocations.js';
 
 /** What a handler of the control API gets. */
 export interface ControlCall extends RouteCall {
@@ -107,6 +108,8 @@ export interface ControlRoutesOptions {
   readonly pushInHttpMaxBodySize: number;
   /** What is behind /nodes, /channels/, /connections/ and /users/; left out, these paths are not there. */
   readonly views?: ControlViews | undefined;
+  /** Of clients; left out, their path is not there. */
+  readonly tokens?: TokenRevocations | undefined;
   /** Of this node; left out, its path is not there. */
   readonly drain?: NodeDrainPort | undefined;
   /** Bytes of a channel's name in the path of a view, see `channelNameFault`; left out: no limit of its own. */
@@ -118,6 +121,7 @@ export function controlRoutes({
   publisher,
   pushInHttpMaxBodySize,
   views,
+  tokens,
   drain,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
@@ -144,8 +148,21 @@ export function controlRoutes({
     ...(views === undefined
       ? []
       : connectionRoutes({ cluster: views.cluster, channelNameMax, bodyMax: pushInHttpMaxBodySize })),
+    ...(tokens === undefined ? [] : [revokeRoute(tokens)]),
     ...(drain === undefined ? [] : drainRoutes(drain)),
   ];
+}
+
+/** A user may be on any channel: a key for some may not have it. */
+function revokeRoute(tokens: TokenRevocations): ControlRoute {
+  return {
+    method: 'POST',
+    path: '/tokens/revoke/?',
+    scope: 'disconnect',
+    format: 'json',
+    handler: ({ principal, body }) =>
+      principal === undefined || principal.isUnlimited('disconnect') ? tokens.revoke(body) : forbidden,
+  };
 }
 
 /** A drain is about all connections of the node: a key for some channels may not have it. */

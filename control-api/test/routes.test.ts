@@ -8,6 +8,7 @@ import {
   type NodeDrainPort,
   Publisher,
   silentLog,
+  type TokenRevocations,
 } from '../dist/index.js';
 import { controlRoutes } from '../dist/routes.js';
 import { RecordingEvents } from './recorder.js';
@@ -21,7 +22,13 @@ const publisher = new Publisher({
 const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps, history: {} as ChannelHistory };
 
 t.test('every route names the permission that it needs; only the greeting needs none', async (t) => {
-  const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views, drain: {} as NodeDrainPort });
+  const rows = controlRoutes({
+    publisher,
+    pushInHttpMaxBodySize: 1,
+    views,
+    tokens: {} as TokenRevocations,
+    drain: {} as NodeDrainPort,
+  });
   t.strictSame(
     rows.map(({ method, path, scope }) => `${method} ${path} ${scope}`),
     [
@@ -45,6 +52,7 @@ t.test('every route names the permission that it needs; only the greeting needs 
       'GET /users/{user+} view',
       'DELETE /users/{user+} disconnect',
       'POST /users/{user+} publish',
+      'POST /tokens/revoke/? disconnect',
       'GET /drain/? view',
       'POST /drain/? disconnect',
       'DELETE /drain/? disconnect',

@@ -1,6 +1,7 @@
 /** The port through which the nodes of one system know and query each other, and a cluster of one node. */
 import { type Clock, within } from '../runtime/clock.js';
 import type { CloseOrder, ConnectionQuestion } from './connection-questions.js';
+import type { Revocation } from './revocations.js';
 
 /** What a node reports of itself at each heartbeat. */
 export interface NodeState {
@@ -45,6 +46,8 @@ export type Question =
   | { readonly about: 'connection'; readonly id: string }
   /** Ends one connection, a session with this Close: true from the node that had it, false from the others. */
   | { readonly about: 'disconnect'; readonly id: string; readonly close?: CloseOrder }
+  /** Ends what is held by these tokens, and takes them no more: how many have been ended. */
+  | { readonly about: 'revoke'; readonly revocations: readonly Revocation[] }
   | ConnectionQuestion;
 
 /** What one node answered. */

@@ -69,6 +69,8 @@ export function mergeAnswers(question: Question, answers: readonly unknown[]): u
       return answers.includes(true);
     case 'reach':
       return sumReach(question.channels.length, answers);
+    case 'revoke':
+      return answers.filter(isCount).reduce((sum, ended) => sum + ended, 0);
     default:
       return mergeConnectionAnswers(question, answers);
   }
@@ -220,6 +222,7 @@ export class ClusterViews {
       : shown({ message: 'Disconnected', node: found.node, silent });
   }
 
+  /** A node that does not know the question is silent: it takes no such tokens. */
   async #ask<T>(
     question: Question,
     read: (answer: unknown) => T | undefined,

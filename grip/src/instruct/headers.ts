@@ -17,6 +17,7 @@ import { type Expires, parseExpires } from './expires.js';
 import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
 import { type Links, parseLinks } from './link.js';
+import { parseResumeToken, type ResumeTokenWish } from './resume-token.js';
 
 /** What the Grip-* headers of one response say; undefined where the header is absent. */
 export interface GripHeaders {
@@ -33,6 +34,7 @@ export interface GripHeaders {
   readonly links: Links;
   /** Grip-Position: the client is to learn where the channels stand. */
   readonly position: boolean;
+  readonly resumeToken: ResumeTokenWish | undefined;
 }
 
 /** The Grip-* fields of a response, as they are written. */
@@ -43,6 +45,7 @@ export const gripFields: readonly string[] = [
   'Grip-Keep-Alive',
   'Grip-Expires',
   'Grip-Link',
+  'Grip-Resume-Token',
   'Grip-Set-Meta',
   'Grip-Status',
   'Grip-Expose-Headers',
@@ -79,6 +82,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
     position: parsePositionWish(headerValue(headers, 'grip-position')),
+    resumeToken: parseResumeToken(headerValue(headers, 'grip-resume-token')),
   };
 }
 
@@ -89,7 +93,8 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
   const fields = parseGripHeaders(head);
-  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status, position } = fields;
+  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status } = fields;
+  const { position, resumeToken } = fields;
   const response = {
     code: status.code,
     reason: status.reason || reasonPhrase(status.code),
@@ -100,6 +105,7 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
   else instruct.hold = makeHold(mode, channels, timeout, keepAlive, expires);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
   if (position) instruct.position = true;
+  if (resumeToken !== undefined) instruct.resumeToken = resumeToken;
   return instruct;
 }
 

@@ -6,6 +6,7 @@ import type { RawHeaders, ResponseHead } from '../wire/head.js';
 import type { Expires } from './expires.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { Links } from './link.js';
+import type { ResumeTokenWish } from './resume-token.js';
 
 /** `response`: a long-poll, answered by the first item. `stream`: an open response to which items are appended. */
 export type HoldMode = 'response' | 'stream';
@@ -64,6 +65,8 @@ export interface Instruct {
   readonly response: InstructResponse;
   /** Without a hold: the response is to say where `channels` stand. Absent if not. */
   readonly position?: true;
+  /** The client may come back without the origin being asked; absent if it may not. */
+  readonly resumeToken?: ResumeTokenWish;
   /** In the JSON form, the first members that mean nothing, for the log; absent if there are none. */
   readonly unknown?: readonly UnknownMember[];
 }

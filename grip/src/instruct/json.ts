@@ -25,6 +25,7 @@ import {
   parseFormat,
   parseMode,
 } from './keep-alive.js';
+import { parseResumeToken } from './resume-token.js';
 
 /**
  * Parses the JSON form of an instruct. The Grip-* headers of the response count as well: the document's hold mode,
@@ -43,6 +44,7 @@ export function parseInstructJson(head: ResponseHead, body: Buffer): Instruct {
     meta: Object.assign(Object.create(null), grip.meta, hold?.stringMap('meta')),
     links: grip.links,
     ...(grip.exposeHeaders && { exposeHeaders: grip.exposeHeaders }),
+    ...resumeTokenOf(hold, grip),
     response,
     ...(grip.position && { position: true as const }),
     ...(unknown && { unknown }),
@@ -76,6 +78,13 @@ function holdOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'ho
   const timeout = hold.integer('timeout') ?? grip.timeout;
   const keepAlive = keepAliveOf(hold.fields('keep-alive'), grip.keepAlive);
   return { hold: makeHold(mode, channels, timeout, keepAlive, expiresField(hold) ?? grip.expires) };
+}
+
+/** A number of seconds, or the text of the header. */
+function resumeTokenOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'resumeToken'> {
+  const value = hold?.value('resume-token');
+  const resumeToken = value === undefined ? grip.resumeToken : parseResumeToken(String(value));
+  return resumeToken === undefined ? {} : { resumeToken };
 }
 
 function modeOf(hold: Fields): HoldMode {
@@ -135,7 +144,7 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
 }
 
 const INSTRUCT = ['hold', 'response'];
-const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'expires', 'meta'];
+const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'expires', 'meta', 'resume-token'];
 const CHANNEL = ['name', 'prev-id', 'filters', 'pattern', 'initial', 'since'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];

@@ -12,6 +12,9 @@ import {
   RedisBackplane,
   RedisNodes,
   RedisOccupancy,
+  RedisRevocations,
+  type RevocationStore,
+  Revocations,
   StandaloneNode,
 } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
@@ -30,6 +33,8 @@ export interface ClusterAccess {
   readonly cluster: Cluster;
   /** Counts one set of members over all nodes, which are kept for so many ms after their last connection; see `Occupancy`. */
   readonly occupancy: (set: string, delay: number) => Occupancy;
+  /** What nodes that start later are to know; used after the backplane was started. */
+  readonly revocations: RevocationStore;
   /** Lets go of what else was opened; after the backplane is closed. */
   close(): void;
 }
@@ -68,7 +73,8 @@ function makeStandalone(
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
   const occupancy = (_: string, delay: number) => new LocalOccupancy({ clock, delay });
-  return { backplane, cluster: new StandaloneNode(clock), occupancy, close: () => routes.close() };
+  const revocations = new Revocations(clock);
+  return { backplane, cluster: new StandaloneNode(clock), occupancy, revocations, close: () => routes.close() };
 }
 
 function makeRedis(
@@ -98,7 +104,8 @@ function makeRedis(
   const node = randomBytes(9).toString('base64url');
   const occupancy = (set: string, delay: number) =>
     new RedisOccupancy({ connections, set, node, clock, delay, log: log.child('nodes') });
-  return { backplane, cluster, occupancy, close: () => {} };
+  const revocations = new RedisRevocations(connections, clock);
+  return { backplane, cluster, occupancy, revocations, close: () => {} };
 }
 
 function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {

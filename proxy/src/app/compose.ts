@@ -5,6 +5,8 @@ import {
   type EventSink,
   historyOf,
   type OccupancyCounts,
+  type Revocation,
+  Revocations,
   type StatsSink,
   type Tracing,
 } from '@holdfast/control-api';
@@ -79,6 +81,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly isShared: boolean;
   /** From which session tickets get their keys, where no file is configured; left out: a random one. */
   readonly ticketSecret?: Buffer | undefined;
+  /** Tokens of clients that are revoked already; left out: none. */
+  readonly revocations?: readonly Revocation[] | undefined;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
   /** Counts who joins and leaves channels, for routes that have it published. Left out: nobody is announced. */
@@ -102,6 +106,7 @@ export interface Assembly {
   readonly origins: Origins;
   readonly handler: EdgeHandler;
   readonly requests: RequestDeps;
+  readonly revocations: Revocations;
   readonly sockjs: SockJs;
   readonly telemetry: Telemetry;
   readonly edge: Edges;
@@ -172,7 +177,10 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   const { positions, sequencer } = delivery;
   const replay =
     history && makeReplay(config, { history, positions, clock, events: metrics, log: log.child('history') });
+  const revocations = new Revocations(clock);
+  for (const revocation of deps.revocations ?? []) revocations.add(revocation);
   const requests = composeRequests(config, log, {
+    revocations,
     telemetry,
     registry,
     sequencer,
@@ -209,6 +217,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     origins,
     handler,
     requests,
+    revocations,
     sockjs,
     telemetry,
     edge,

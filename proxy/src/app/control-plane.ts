@@ -25,6 +25,9 @@ import {
   Publisher,
   type PublishReceipt,
   type Question,
+  Revocations,
+  readRevocations,
+  TokenRevocations,
   type Tracing,
   ZeroMqSockets,
 } from '@holdfast/control-api';
@@ -34,7 +37,7 @@ import type { Config } from '../config/config.js';
 import { CurveClients } from '../config/files/curve-clients.js';
 import { hasKeys } from '../config/files/keys-file.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
-import { type Clock, guardedClock } from '../runtime/clock.js';
+import { type Clock, guardedClock, type Timer } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -80,6 +83,14 @@ export interface ControlPlaneParts {
   readonly tracing: Tracing | undefined;
 }
 
+/**
+ * Milliseconds after which what other nodes have revoked is read again.
+ *
+ * @limit {s} until a node that was not there when it was asked knows of a revocation
+ * @over –
+ */
+const REVOCATIONS_MS = 30_000;
+
 /** The control side of a node. */
 export class ControlPlane {
   /** What serves clients takes shares of it. */
@@ -103,12 +114,18 @@ export class ControlPlane {
   readonly #keys: ControlKeys | undefined;
   readonly #clusterAccess: ClusterAccess;
   readonly #announces: boolean;
+  /** Tokens of clients that count no more, as far as this node knows. */
+  readonly revocations: Revocations;
+  #syncing: Timer | undefined;
   readonly #descriptors = Descriptors.ofProcess();
   /** The web pages that may use the listeners for publishers and operators. */
   readonly #pages: AllowedOrigins;
   readonly #controls: ControlServer[] = [];
   #isGoingDown = false;
   readonly #admins: AdminServer[] = [];
+  readonly #views: ClusterViews;
+  readonly #tokens: TokenRevocations;
+  #isStopped = false;
 
   /**
    * Builds the parts; nothing listens yet.
@@ -133,6 +150,14 @@ export class ControlPlane {
     this.#clusterAccess = makeBackplane(config, log, metrics, faults);
     this.events = makeCustomerEvents(config, this.#id, this.#clusterAccess, log, metrics, faults);
     const { events } = this;
+    this.revocations = new Revocations(this.#clock);
+    this.#views = new ClusterViews(this.#clusterAccess.cluster, this.#clock);
+    this.#tokens = new TokenRevocations({
+      cluster: this.#views,
+      store: this.#clusterAccess.revocations,
+      clock: this.#clock,
+      tokenLifetimeMax: config.tokenLifetimeMax,
+    });
     this.hub = new BackplaneHub({
       inner: this.#clusterAccess.backplane,
       followers: [
@@ -194,7 +219,9 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#clusterAccess.cluster.join(new LocalNode(this.#id, this.#clock, this.#serving));
+    await this.#clusterAccess.cluster.join(new LocalNode(this.#id, this.#clock, this.#serving, this.revocations));
+    // Nobody is served before they are known.
+    await this.#syncRevocations();
     if (this.#announces) this.presence.start();
     this.events?.start();
     await this.#startControl();
@@ -248,12 +275,27 @@ export class ControlPlane {
   /** Closes everything; publishes under way are given a moment. */
   async stop(): Promise<void> {
     this.#keys?.close();
+    this.#isStopped = true;
+    this.#clock.clear(this.#syncing);
     await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
     await Promise.all([this.presence.close(), this.events?.close()]);
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
     this.#clusterAccess.close();
+  }
+
+  /** What other nodes have kept: before clients are served, and from time to time, for a node may have been away when it was asked. */
+  async #syncRevocations(): Promise<void> {
+    try {
+      const kept = await this.#clusterAccess.revocations.kept();
+      const revocations = kept.filter((revocation) => this.revocations.add(revocation) === 'new');
+      if (revocations.length > 0) await this.#serving().answers({ about: 'revoke', revocations });
+    } catch (error) {
+      this.#log.child('subscribe').debug({ err: error }, 'revocations cannot be read');
+    }
+    if (this.#config.redisUrl === undefined || this.#isStopped) return;
+    this.#syncing = this.#clock.after(REVOCATIONS_MS, () => void this.#syncRevocations());
   }
 
   get #adminAccess(): AdminAccess | undefined {
@@ -309,10 +351,11 @@ export class ControlPlane {
       maxConnections,
       publisher: this.#publisher,
       views: {
-        cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
+        cluster: this.#views,
         taps: new ChannelTaps(() => this.hub.share({ watches: true }), this.#clock),
         history: history && new ChannelHistory(history),
       },
+      tokens: this.#tokens,
       drain: this.#drain,
       access: this.#keys?.access,
       events: this.#metrics,
@@ -328,9 +371,11 @@ class LocalNode implements NodeMember {
   readonly #id: string;
   readonly #startedAt: number;
   readonly #serving: () => Serving;
+  readonly #revocations: Revocations;
 
-  constructor(id: string, clock: Clock, serving: () => Serving) {
+  constructor(id: string, clock: Clock, serving: () => Serving, revocations: Revocations) {
     this.#id = id;
+    this.#revocations = revocations;
     this.#startedAt = clock.wall();
     this.#serving = serving;
   }
@@ -349,6 +394,9 @@ class LocalNode implements NodeMember {
   }
 
   async answer(question: Question): Promise<unknown> {
+    // For workers that start later.
+    if (question.about === 'revoke')
+      for (const revocation of readRevocations(question.revocations)) this.#revocations.add(revocation);
     return mergeAnswers(question, await this.#serving().answers(question));
   }
 }

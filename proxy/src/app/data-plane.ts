@@ -1,10 +1,11 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
-import type { ChannelView, Connections, Question, SubscriberCounts } from '@holdfast/control-api';
+import type { ChannelView, Connections, Question, Revocations, SubscriberCounts } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
 import type { ChannelPresence } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
+import { revoke } from '../direct/revoke.js';
 import type { EdgeListener } from '../edge/edges.js';
 import { guardedClock, realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
@@ -44,12 +45,12 @@ export class DataPlane {
     this.#readsRoutes = config.routesfile !== undefined;
     this.#parts = assemble(config, log, deps);
     const { faults, random = Math.random } = deps;
-    const { registry, delivery, presence } = this.#parts;
+    const { registry, delivery, presence, revocations } = this.#parts;
     const clock = guardedClock(faults);
     this.#drain = new HoldDrain({ registry, clock, faults, random });
     const { connectionSubscriptionMax } = config;
     const orders = { clock: deps.clock ?? clock, connectionSubscriptionMax, faults };
-    this.#inspection = new Inspection({ registry, positions: delivery.positions, presence, orders });
+    this.#inspection = new Inspection({ registry, positions: delivery.positions, presence, revocations, orders });
   }
 
   /**
@@ -147,6 +148,7 @@ export interface InspectionDeps {
   readonly registry: ChannelRegistry;
   readonly positions: Pick<ChannelPositions, 'latest'>;
   readonly presence: Pick<ChannelPresence, 'view'>;
+  readonly revocations: Revocations;
   /** What orders of operators need beside the registry. */
   readonly orders: Omit<OrdersDeps, 'registry'>;
 }
@@ -156,13 +158,15 @@ export class Inspection {
   readonly #registry: ChannelRegistry;
   readonly #positions: Pick<ChannelPositions, 'latest'>;
   readonly #presence: Pick<ChannelPresence, 'view'>;
+  readonly #revocations: Revocations;
   readonly #pages: Pages;
   readonly #orders: Orders;
 
-  constructor({ registry, positions, presence, orders }: InspectionDeps) {
+  constructor({ registry, positions, presence, revocations, orders }: InspectionDeps) {
     this.#registry = registry;
     this.#positions = positions;
     this.#presence = presence;
+    this.#revocations = revocations;
     this.#pages = new Pages(registry);
     this.#orders = new Orders({ registry, ...orders });
   }
@@ -199,6 +203,8 @@ export class Inspection {
         return this.#orders.subscribe(question.id, question.channels, question.isOn);
       case 'reach':
         return question.channels.map((name) => this.#count(name));
+      case 'revoke':
+        return revoke(question.revocations, this.#revocations, this.#registry);
       default:
         throw new Error(`a question that is not known: ${JSON.stringify(question satisfies never)}`);
     }

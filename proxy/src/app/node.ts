@@ -135,6 +135,7 @@ export class HoldfastNode {
         statsSink,
         presence,
         events,
+        revocations: () => this.#control.revocations.list(),
         log: this.#log.child('workers'),
       });
     }

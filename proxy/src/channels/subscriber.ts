@@ -34,6 +34,8 @@ export interface Subscriber extends Expiring {
   readonly waiting?: number;
   /** Absent where the channels stay what they are. */
   readonly subscriptions?: ChangeableChannels;
+  /** What its origin has set for it; left out where that is nothing. */
+  readonly meta?: ReadonlyMap<string, string>;
   /** Takes one item of one channel; true when the item has a form for this kind of subscriber and was used. */
   deliver(delivery: Delivery): boolean;
   /** Finds out what it may have missed: every channel is suspect. */

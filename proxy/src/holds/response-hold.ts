@@ -180,6 +180,10 @@ export class ResponseHold
     this.#end('kicked', (response) => response.abort(true));
   }
 
+  get meta(): ReadonlyMap<string, string> {
+    return this.#start.list.meta;
+  }
+
   view(): ConnectionView {
     const { names } = this.#start.list;
     return viewOf('response', this.#start, names, this.deps.subscriber.clock, this.#since, 0);

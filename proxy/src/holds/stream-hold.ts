@@ -229,6 +229,10 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#end('fault', true);
   }
 
+  get meta(): ReadonlyMap<string, string> {
+    return this.#list.meta;
+  }
+
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
     return viewOf('stream', it, this.#list.names, this.#deps.subscriber.clock, this.#since, this.#writer.items);

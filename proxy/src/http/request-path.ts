@@ -26,7 +26,10 @@ export interface TakenParameter {
   readonly value: string;
 }
 
-/** Takes a parameter out of an encoded path and query; undefined when it is not there. Of several the last counts. */
+/**
+ * Takes a parameter out of an encoded path and query; undefined when it is not there. Its name has to be written as it is, its value
+ * is left as it is. Of several the last counts.
+ */
 export function takeParameter(path: string, name: string): TakenParameter | undefined {
   const mark = path.indexOf('?');
   if (mark === -1 || !path.includes(name, mark)) return undefined;

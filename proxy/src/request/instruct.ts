@@ -165,12 +165,21 @@ class InstructAnswer {
   }
 
   #hold(instruct: Instruct): AnswerSink {
-    const hold = this.#open(instruct);
+    const hold = this.#open(this.#granted(instruct));
     if (!(hold instanceof ResponseHold)) return this.#stream(hold, instruct);
     return this.#collect(
       (body) => this.#complete(hold, instruct, body),
       () => hold.abandon(),
     );
+  }
+
+  /** With the token by which its client may come back, if the origin wants it to have one. */
+  #granted(instruct: Instruct): Instruct {
+    const { request, route, trust, deps } = this.#exchange;
+    if (instruct.resumeToken === undefined) return instruct;
+    const fields = deps.grants?.fieldsFor(instruct, request, route, trust.secure) ?? [];
+    const { response } = instruct;
+    return { ...instruct, response: { ...response, headers: [...response.headers, ...fields] } };
   }
 
   #open(instruct: Instruct): ResponseHold | StreamHold {

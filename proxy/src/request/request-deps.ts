@@ -10,6 +10,7 @@ import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ClientRequest } from '../edge/port.js';
+import type { ResumeGrants } from '../history/grants.js';
 import type { HoldDeps } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { ForwardRules } from '../origin/headers.js';
@@ -87,6 +88,8 @@ export interface RequestDeps {
   /** Undefined where nothing limits clients. */
   readonly limits?: ClientLimits | undefined;
   readonly admission: Admission;
+  /** Undefined where no history is kept: then no stream comes back without its origin. */
+  readonly grants?: ResumeGrants | undefined;
   /** Undefined where nothing is compressed. */
   readonly compression?: Compression | undefined;
   readonly forwarder: Forwarder;

@@ -5,6 +5,7 @@ import { ChangedHead, changedHandshake, type HeadChange } from '../clients/answe
 import { compressed } from '../compression/compressed-response.js';
 import { CorsResponse, mayLoad } from '../cross-origin/cors.js';
 import { type JsonpCall, JsonpResponse, readJsonp } from '../cross-origin/jsonp.js';
+import { withoutToken } from '../direct/token-source.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
 import { RequestError } from '../errors.js';
 import { takeParameter } from '../http/request-path.js';
@@ -155,7 +156,7 @@ export class RequestHandler implements EdgeHandler {
     const trust = this.#trust(known);
     const named = requestIds?.identify(known, trust.trusted) ?? known;
     const route = this.#route(named, trust.secure, proto);
-    const plain = this.#withoutLastId(named, trust, route);
+    const plain = withoutToken(this.#withoutLastId(named, trust, route), route?.tokenParameter);
     const request = traces?.begin(plain, route, trust.secure ? `${proto}s` : proto) ?? plain;
     return { request, trust, route };
   }

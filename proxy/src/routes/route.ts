@@ -7,6 +7,7 @@ import { parseLimitKey, parseMessageMax, parseRate, type RouteLimitProps } from 
 import { type LinkHost, Props, type ReadSigKey } from './props.js';
 import type { RouteLine } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
+import { readInlineKeys, type TokenParameter } from './subscribe-target.js';
 import { type Target, toTarget, withoutRoot } from './target.js';
 
 /** JSON-P properties of a route; meaningful with `aco`. */
@@ -98,6 +99,8 @@ export interface Route extends RouteLimitProps {
   readonly sockjsAsPath: string | undefined;
   /** Hosts beside targets to which links and filter URLs may lead; unsigned. */
   readonly linkHosts: readonly LinkHost[];
+  /** The parameter that is taken out of queries, as it may have a token for a `subscribe` target; undefined without one. */
+  readonly tokenParameter: TokenParameter | undefined;
   /** At least one; tried from left to right. */
   readonly targets: readonly Target[];
 }
@@ -232,11 +235,19 @@ function isYes(choice: '' | 'yes' | 'no' | undefined): boolean | undefined {
  * channels; empty for none. `channelNameMax` is for all channels of its origins.
  * @throws RoutesError with Pushpin's texts where it has the same check
  */
-export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: ChannelNaming = {}): Route {
+export function toRoute(
+  line: RouteLine,
+  readSigKey: ReadSigKey,
+  naming: ChannelNaming = {},
+  tokenKeys = readInlineKeys,
+): Route {
   const { prefixSeparator = '', channelNameMax = Number.POSITIVE_INFINITY } = naming;
   const { patternSeparator = '/', patternAll = false } = naming;
   const props = new Props(line.condition.props, line.line);
   const level = props.count('log_level');
+  const targets = line.targets.map((target) => toTarget(target, line.line, channelNameMax, tokenKeys));
+  if (props.has('no_grip') && targets.some(({ kind }) => kind === 'subscribe'))
+    throw props.error('no_grip', 'no_grip cannot be given for a subscribe target, which holds clients by GRIP');
   return {
     ...condition(props, line.condition.value),
     clientCert:
@@ -267,7 +278,8 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: Channel
     sockjsAsPath: props.visible('sockjs_as_path') || undefined,
     linkHosts: props.linkHosts(),
     ...limitProps(props),
-    targets: line.targets.map((target) => toTarget(target, line.line, channelNameMax)),
+    tokenParameter: targets.find((target) => target.kind === 'subscribe')?.query,
+    targets,
   };
 }
 

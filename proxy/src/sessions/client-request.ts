@@ -1,5 +1,6 @@
 /** What a session keeps of its client's handshake: the request in little room, without the client's wish to come back. */
 import type { RawHeaders } from '@holdfast/grip';
+import { TOKEN_PROTOCOL } from '../direct/token-source.js';
 import type { ClientRequest } from '../edge/port.js';
 import { takeParameter } from '../http/request-path.js';
 
@@ -69,7 +70,9 @@ export class RequestInterner {
     for (let i = 0; i < kept.length; i += 2) {
       const name = this.#shared(kept[i] as string);
       kept[i] = name;
-      if (ALIKE.has(name.toLowerCase())) kept[i + 1] = this.#shared(kept[i + 1] as string);
+      const value = kept[i + 1] as string;
+      // A subprotocol that is a token is one client's alone.
+      if (ALIKE.has(name.toLowerCase()) && !value.includes(TOKEN_PROTOCOL)) kept[i + 1] = this.#shared(value);
     }
     return kept;
   }

@@ -247,6 +247,10 @@ export class Session
     } else this.end('fault');
   }
 
+  get meta(): ReadonlyMap<string, string> {
+    return this.subscriptions.meta;
+  }
+
   view(): ConnectionView {
     return this.writer.view(this.#since);
   }

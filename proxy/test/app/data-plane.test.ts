@@ -1,4 +1,4 @@
-import { type Question, uncontained } from '@holdfast/control-api';
+import { type Question, Revocations, uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/data-plane.js';
 import { Expiries } from '../../dist/channels/expiries.js';
@@ -15,8 +15,9 @@ function fixture() {
   const interest = { subscribe: () => undefined, unsubscribe() {} };
   const registry = new ChannelRegistry(interest, clock, 0, { expiries, presence });
   const positions = new ChannelPositions();
+  const revocations = new Revocations(new ManualClock());
   const orders = { clock, connectionSubscriptionMax: 20 };
-  const inspection = new Inspection({ registry, positions, presence, orders });
+  const inspection = new Inspection({ registry, positions, presence, revocations, orders });
   return { registry, positions, inspection };
 }
 

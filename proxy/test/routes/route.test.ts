@@ -58,6 +58,7 @@ t.test('a bare line has the defaults', async (t) => {
     sockjs: undefined,
     sockjsAsPath: undefined,
     linkHosts: [],
+    tokenParameter: undefined,
     wsMessageMax: undefined,
     targets: [
       {

@@ -119,6 +119,7 @@ export class RedisKeys {
       states: key('nodes'),
       seen: key('nodes:seen'),
       questions: key('questions'),
+      revoked: key('revoked'),
       answers: (id) => key(`answers:${id}`),
     };
   }
@@ -222,6 +223,8 @@ export interface NodeKeys {
   readonly seen: string;
   /** Pub/sub name that all nodes listen on. */
   readonly questions: string;
+  /** Hash of the tokens of clients that are revoked, by user. */
+  readonly revoked: string;
   /** Pub/sub name that the asking node listens on. */
   answers(id: string): string;
 }

@@ -97,7 +97,7 @@ async function serve(): Promise<void> {
 }
 
 function makeDataPlane(
-  { config, instance, ticketSecret, history, wants }: WorkerInit,
+  { config, instance, ticketSecret, history, revocations, wants }: WorkerInit,
   log: RootLog,
   metrics: Metrics,
   tracing: Tracing | undefined,
@@ -109,6 +109,7 @@ function makeDataPlane(
   const port = channel.port('backplane');
   return new DataPlane(config, log, {
     backplane: new WorkerBackplane({ port, history, log: log.child('backplane'), faults }),
+    revocations,
     metrics,
     faults,
     tracing,

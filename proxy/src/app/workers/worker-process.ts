@@ -8,6 +8,7 @@ import {
   type Log,
   type MessageEncoder,
   type OccupancyShare,
+  type Revocation,
   type StatsSink,
   type TurnEnd,
   WorkerLink,
@@ -41,6 +42,8 @@ export interface WorkerInit {
   readonly ticketSecret: Buffer;
   /** Whether the backplane keeps history. */
   readonly history: boolean;
+  /** Tokens of clients that are revoked. */
+  readonly revocations: readonly Revocation[];
   /** Types of statistics packets that are wanted. */
   readonly wants: readonly string[];
 }

@@ -207,6 +207,19 @@ export const deliveryOptions = [
     min: 1,
     doc: 'How long an item is kept in the history of its channel; with Redis the history as a whole, from its last item on, and up to an eighth longer.',
   },
+  /**
+   * @limit {} s from now to the `exp` of a subscriber's token
+   * @over it is refused, 401
+   */
+  {
+    key: 'token_lifetime_max',
+    group,
+    type: 'duration',
+    unit: 's',
+    default: 2_592_000,
+    min: 1,
+    doc: 'How far away the `exp` of a token for a `subscribe` target may be; see [subscribe.md](subscribe.md#revoking-tokens). A revocation is kept so long: all nodes must have the same. 30 days.',
+  },
   {
     key: 'resume_key',
     group,

@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { OriginHandshakeOwner, OriginSocketOwner } from '../../dist/sessions/origin-socket.js';
-import { TestSocket } from '../../dist/sessions/test-socket.js';
-import type { MessageType } from '../../dist/websocket/message-socket.js';
+import { TestSocket } from '../../../dist/sessions/in-process/test-socket.js';
+import type { OriginHandshakeOwner, OriginSocketOwner } from '../../../dist/sessions/origin-socket.js';
+import type { MessageType } from '../../../dist/websocket/message-socket.js';
 
 const turn = () => new Promise(setImmediate);
 

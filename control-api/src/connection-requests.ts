@@ -33,6 +33,15 @@ const MAX_REASON_BYTES = MAX_CONTROL_PAYLOAD - 2;
 /** The code where a request gives a reason alone: as without either. */
 const USUAL_CODE = 1008;
 
+/** The parameters of each list, and of the end of one connection, or of all those of a user. */
+export const connectionQueries = {
+  connections: ['user', 'channel', 'route', 'limit', 'cursor'],
+  user: ['limit', 'cursor'],
+  channels: ['prefix', 'limit', 'cursor'],
+  end: ['code', 'reason'],
+  endOfUser: ['code', 'reason', 'except'],
+} as const;
+
 /** Whether a request was refused by what reads it. */
 export function isRefusal<Value extends object>(read: Value | Answer): read is Answer {
   return 'status' in read;
@@ -40,7 +49,7 @@ export function isRefusal<Value extends object>(read: Value | Answer): read is A
 
 /** A page of connections. */
 export function readConnectionList(query: string, channelNameMax: number): (ConnectionFilter & PageOrder) | Answer {
-  const read = readQuery(query, ['user', 'channel', 'route', 'limit', 'cursor']);
+  const read = readQuery(query, connectionQueries.connections);
   if (isRefusal(read)) return read;
   const filter: Writable<ConnectionFilter> = {};
   for (const name of ['user', 'channel', 'route'] as const) {
@@ -56,13 +65,13 @@ export function readConnectionList(query: string, channelNameMax: number): (Conn
 
 /** A page of the connections of one user. */
 export function readUserList(query: string): PageOrder | Answer {
-  const read = readQuery(query, ['limit', 'cursor']);
+  const read = readQuery(query, connectionQueries.user);
   return isRefusal(read) ? read : readPageOrder(read);
 }
 
 /** A page of channels. */
 export function readChannelList(query: string): ({ readonly prefix: string } & PageOrder) | Answer {
-  const read = readQuery(query, ['prefix', 'limit', 'cursor']);
+  const read = readQuery(query, connectionQueries.channels);
   if (isRefusal(read)) return read;
   const prefix = read.one('prefix') ?? '';
   const fault = nameFault('prefix', prefix, Number.POSITIVE_INFINITY);
@@ -90,7 +99,7 @@ export interface EndOrder {
 
 /** The end of one connection, or with `except` of several. */
 export function readEnd(query: string, takesExcept: boolean): EndOrder | Answer {
-  const read = readQuery(query, ['code', 'reason'], takesExcept ? ['except'] : []);
+  const read = readQuery(query, connectionQueries.end, takesExcept ? ['except'] : []);
   if (isRefusal(read)) return read;
   const except = read.all('except');
   if (except.length > MAX_EXCEPT) return argumentRefused(`'except' names more than ${MAX_EXCEPT} connections`);

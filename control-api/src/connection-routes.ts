@@ -7,6 +7,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ConnectionFilter, PageOrder, Recipient } from './cluster/connection-questions.js';
 import {
+  connectionQueries,
   isRefusal,
   readChannelList,
   readConnectionList,
@@ -69,9 +70,15 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
     handler,
   });
   /** With a query, which the handler reads. */
-  const asked = (method: string, path: string, scope: Scope, handler: Handler): ConnectionRoute => ({
+  const asked = (
+    method: string,
+    path: string,
+    scope: Scope,
+    names: readonly string[],
+    handler: Handler,
+  ): ConnectionRoute => ({
     ...row(method, path, scope, handler),
-    query: 'any',
+    query: { names, others: 'refused' },
   });
   const withBody = (
     path: string,
@@ -102,6 +109,7 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
       'GET',
       '/channels',
       'view',
+      connectionQueries.channels,
       forAll('view', ({ query = '' }) => {
         const read = readChannelList(query);
         if (isRefusal(read)) return read;
@@ -119,6 +127,7 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
       'GET',
       '/connections',
       'view',
+      connectionQueries.connections,
       forAll('view', ({ query = '' }) => {
         const read = readConnectionList(query, channelNameMax);
         return isRefusal(read) ? read : answerConnections(cluster, read, {});
@@ -127,7 +136,7 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
     row('GET', '/connections/{id+}', 'view', ({ params: { id = '' }, principal }) =>
       viewOf(cluster, id, 'view', principal),
     ),
-    asked('DELETE', '/connections/{id+}', 'disconnect', async (call) => {
+    asked('DELETE', '/connections/{id+}', 'disconnect', connectionQueries.end, async (call) => {
       const { id = '' } = call.params;
       const read = readEnd(call.query ?? '', false);
       if (isRefusal(read)) return read;
@@ -152,6 +161,7 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
       'GET',
       '/users/{user+}',
       'view',
+      connectionQueries.user,
       forAll('view', ({ params: { user = '' }, query = '' }) => {
         const read = readUserList(query);
         return isRefusal(read) ? read : answerConnections(cluster, { user, ...read }, { user });
@@ -161,6 +171,7 @@ export function connectionRoutes({ cluster, channelNameMax, bodyMax }: Connectio
       'DELETE',
       '/users/{user+}',
       'disconnect',
+      connectionQueries.endOfUser,
       forAll('disconnect', ({ params: { user = '' }, query = '' }) => {
         const read = readEnd(query, true);
         if (isRefusal(read)) return read;

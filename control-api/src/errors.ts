@@ -206,12 +206,6 @@ export const controlErrors = {
     retryAfter: 5,
     meaning: 'As many views are being gathered on this node as it allows.',
   },
-  ERR_CONTROL_REVOCATION: {
-    side: 'client',
-    status: 400,
-    text: 'Bad revocation.',
-    meaning: 'The body of `POST /tokens/revoke` is not `{"sub":…}` or `{"sub":…,"before":…}`.',
-  },
   ERR_CONTROL_REVOCATIONS: {
     side: 'client',
     status: 503,

@@ -27,7 +27,7 @@ import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';
 import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
-import type { ChannelHistory } from './views/channel-history.js';
+import { type ChannelHistory, historyQuery } from './views/channel-history.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import { ANSWER_WITHIN_MS, type ClusterViews } from './views/cluster-views.js';
 import { REACH_MAX_MS, reachChannels } from './views/reach.js';
@@ -137,11 +137,11 @@ export function controlRoutes({
   const publish = timed((body, _, warnings) => parseItems(body, warnings));
   const publishBody = timed((body, { params: { channel = '' }, query }) => [bodyItem(channel, query, body)]);
   const publishing = { method: 'POST', scope: 'publish', check: checkPublish } as const;
-  const bodyQuery = [...bodyItemQuery, 'reach'];
+  const bodyQuery = { names: [...bodyItemQuery, 'reach'], others: 'elsewhere' } as const;
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
-    { ...publishing, path: '/publish/?', query: ['reach'], handler: publish, whole: publish },
+    { ...publishing, path: '/publish/?', query: { names: ['reach'], others: 'elsewhere' }, handler: publish, whole: publish },
     { ...publishing, path: '/publish/{channel+}', query: bodyQuery, handler: publishBody },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
@@ -243,7 +243,7 @@ function viewRoutes({ cluster, taps, history }: ControlViews, channelNameMax: nu
               'tap',
               named('tap', (name, { query = '' }) => history.page(name, query)),
             ),
-            query: 'any' as const,
+            query: { names: historyQuery, others: 'refused' } as const,
           },
           view(
             'DELETE',

@@ -128,8 +128,6 @@ export const noMoreTaps = refusal('ERR_CONTROL_TAPS');
 /** Publishers behind a load balancer come back to another node by it. */
 export const stopping: Answer = { ...refusal('ERR_CONTROL_STOPPING'), closes: true };
 export const tooManyViews = refusal('ERR_CONTROL_VIEWS');
-/** The body of a revocation is none. */
-export const badRevocation = (fault: string): Answer => refusal('ERR_CONTROL_REVOCATION', `Bad revocation: ${fault}.`);
 export const tooManyRevocations = refusal('ERR_CONTROL_REVOCATIONS');
 export const tooSlow = refusal('ERR_CONTROL_CONNECTIONS');
 export const foreignPage = refusal('ERR_CONTROL_PAGE');

@@ -33,6 +33,13 @@ export interface RouteCall {
   readonly query?: string | undefined;
 }
 
+/** The query that a row takes. */
+export interface RouteQuery {
+  readonly names: readonly string[];
+  /** What comes of other names: there is nothing at such a path, as of Pushpin's, or the handler refuses them with a reason. */
+  readonly others: 'elsewhere' | 'refused';
+}
+
 /** One row. */
 export interface Route<Handler> {
   /** `*` takes any. */
@@ -43,11 +50,8 @@ export interface Route<Handler> {
    * it off.
    */
   readonly path: string;
-  /**
-   * The names that a query string may have: with others there is nothing at the path. `any`: the handler reads it, and refuses with a
-   * reason. Left out, there is nothing at the path with a query.
-   */
-  readonly query?: readonly string[] | 'any';
+  /** The parameters that a query string may have. Left out, there is nothing at the path with a query. */
+  readonly query?: RouteQuery;
   /** The permission that a caller needs. */
   readonly scope: Scope;
   readonly handler: Handler;
@@ -108,10 +112,10 @@ export class Router<Row extends Route<unknown>> {
     const query = url.slice(at + 1);
     const match = this.#match(method, url.slice(0, at), query);
     if (match === undefined) return undefined;
-    const { query: known = [] } = 'row' in match.found ? match.found.row : match.first;
-    if (known === 'any') return match;
+    const { query: known } = 'row' in match.found ? match.found.row : match.first;
+    if (known?.others === 'refused') return match;
     const names = [...new URLSearchParams(query).keys()];
-    return names.length > 0 && names.every((name) => known.includes(name)) ? match : undefined;
+    return names.length > 0 && names.every((name) => known?.names.includes(name)) ? match : undefined;
   }
 
   #match(method: string, url: string, query: string | undefined): RouteMatch<Row> | undefined {

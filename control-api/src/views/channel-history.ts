@@ -31,11 +31,14 @@ export interface HistoryQuery {
   readonly reverse: boolean;
 }
 
+/** The parameters of a page. */
+export const historyQuery = ['limit', 'since', 'reverse'] as const;
+
 /** Reads a query, or refuses it with the reason. */
 export function parseHistoryQuery(text: string): HistoryQuery | Answer {
-  const query = readQuery(text, ['limit', 'since', 'reverse']);
+  const query = readQuery(text, historyQuery);
   if ('status' in query) return query;
-  const [limit, since, reverse = 'false'] = ['limit', 'since', 'reverse'].map((name) => query.one(name));
+  const [limit, since, reverse = 'false'] = historyQuery.map((name) => query.one(name));
   const count = limit === undefined ? HISTORY_PAGE : /^\d{1,9}$/.test(limit) ? Number(limit) : 0;
   if (count < 1 || count > HISTORY_PAGE_MAX) return argumentRefused(`'limit' must be from 1 to ${HISTORY_PAGE_MAX}`);
   const position = since === undefined ? undefined : parsePosition(since);

@@ -63,8 +63,8 @@ t.test('a name that is no UTF-8, or too long, is 400, but the method is looked a
 
 t.test('a query string is for rows that take it: by its names, or any, as it came', async (t) => {
   const some = new Router([
-    { ...row('POST', '/publish/?', 'publish'), query: ['reach', 'id'] },
-    { ...row('GET', '/users/{user+}', 'user'), query: 'any' },
+    { ...row('POST', '/publish/?', 'publish'), query: { names: ['reach', 'id'], others: 'elsewhere' } as const },
+    { ...row('GET', '/users/{user+}', 'user'), query: { names: ['limit'], others: 'refused' } as const },
     row('DELETE', '/users/{user+}', 'gone'),
   ]);
   const at = (method: string, url: string) => {

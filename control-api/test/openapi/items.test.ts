@@ -9,6 +9,7 @@ const taken: readonly object[] = [
   { channel: 'a', formats: { 'http-stream': { content: 'x' } } },
   { channel: '', 'http-stream': { 'content-bin': 'eA==' } },
   { channel: 'a', id: '1', 'prev-id': '0', meta: { a: 'b' }, size: 5, 'no-seq': true, 'ws-message': { content: 'x' } },
+  { channels: ['a', 'b'], version: 5, 'version-epoch': 'x', 'http-stream': { content: 'x' } },
   { channel: 'a', size: '5', more: 1, formats: { other: 1 } },
   { channel: 'a', formats: { 'http-response': { code: 404, reason: 'No', headers: { A: 'b' }, body: '' } } },
   {
@@ -35,6 +36,9 @@ const taken: readonly object[] = [
 const refused: readonly unknown[] = [
   'x',
   {},
+  { channel: 'a', channels: ['b'], 'http-stream': { content: 'x' } },
+  { channels: [], 'http-stream': { content: 'x' } },
+  { channel: 'a', version: -1, 'http-stream': { content: 'x' } },
   { channel: 5, 'http-stream': { content: 'x' } },
   { channel: 'a' },
   { channel: 'a', formats: {} },
@@ -63,7 +67,7 @@ const refused: readonly unknown[] = [
 
 const isTaken = (items: readonly unknown[]) => {
   try {
-    return parseItems(Buffer.from(JSON.stringify({ items }))).length === items.length;
+    return parseItems(Buffer.from(JSON.stringify({ items }))).length >= items.length;
   } catch {
     return false;
   }

@@ -47,7 +47,7 @@ function pointerTo(template: string, method: string, status: string, component: 
   return $ref?.slice('#/'.length) ?? `paths/${template.replaceAll('/', '~1')}/${method}/responses/${status}`;
 }
 
-const holdfast = await startViews(t);
+const holdfast = await startViews(t, { history_replay: true });
 const publish = (t: Test, body: unknown, asked: Asked = {}) => {
   t.ok(isPublish(body), JSON.stringify(isPublish.errors));
   return call(t, holdfast, 'post', '/publish/', { headers: json, body: JSON.stringify(body), ...asked });
@@ -98,6 +98,45 @@ t.test('views, a tap, and the end of a connection', async (t) => {
   t.equal((await call(t, holdfast, 'delete', '/connections/{id}', { path })).status, 200);
   t.equal((await call(t, holdfast, 'get', '/connections/{id}', { path })).status, 404);
   await stream.end();
+});
+
+t.test('the history, and what it forgets', async (t) => {
+  await publish(t, { items: [1, 2].map((i) => ({ ...streamItem('kept', 'x'), id: `${i}`, version: i })) });
+  t.match((await publish(t, { items: [{ ...streamItem('kept', 'x'), version: 1 }] })).value, { items: [{ stale: true }] });
+  const path = '/channels/kept/history';
+  const page = await call(t, holdfast, 'get', '/channels/{name}/history', { path: `${path}?limit=1&reverse` });
+  t.match(page.value, { items: [{ id: '2', version: 2 }] });
+  const since = `${path}?since=other:1`;
+  t.equal((await call(t, holdfast, 'get', '/channels/{name}/history', { path: since })).status, 410);
+  t.equal((await call(t, holdfast, 'delete', '/channels/{name}/history', { path })).status, 200);
+});
+
+t.test('users, members, and what is sent to connections', async (t) => {
+  const held = '/stream?channel=own&user=ann';
+  const stream = await open(t, `${holdfast.clients}${held}`);
+  await stream.until('opened\n');
+  const asked = (method: string, template: string, path = template, body?: object) =>
+    call(t, holdfast, method, template, { path, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  t.match((await asked('get', '/connections', '/connections?user=ann&limit=1')).value, { connections: [{ user: 'ann' }] });
+  t.match((await asked('get', '/users/{user}', '/users/ann')).value, { user: 'ann', connections: [{ kind: 'stream' }] });
+  t.match((await asked('get', '/channels', '/channels?prefix=ow')).value, { channels: [{ channel: 'own' }] });
+  t.match((await asked('get', '/channels/{name}/members', '/channels/own/members')).value, { capped: false });
+  const id = await idOf(holdfast, held);
+  const item = { formats: { 'http-stream': { content: 'direct\n' } } };
+  t.match((await asked('post', '/connections/{id}', `/connections/${id}`, item)).value, { taken: { stream: 1 } });
+  t.match((await asked('post', '/users/{user}', '/users/ann', item)).value, { connections: 1 });
+  await stream.until('direct\ndirect\n');
+  const more = { channels: ['more'] };
+  for (const to of ['subscribe', 'unsubscribe'] as const)
+    t.equal((await asked('post', `/connections/{id}/${to}`, `/connections/${id}/${to}`, more)).status, 200);
+  t.equal((await asked('post', '/connections/{id}/subscribe', `/connections/${id}/subscribe`, {})).status, 400);
+  t.equal((await asked('get', '/connections', '/connections?who=ann')).status, 400);
+  t.match((await asked('delete', '/users/{user}', '/users/ann?except=x')).value, { connections: 1 });
+  await stream.end();
+  t.equal((await asked('post', '/users/{user}', '/users/ann', item)).status, 410);
+  t.equal((await asked('delete', '/users/{user}', '/users/nobody')).status, 404);
+  t.match((await asked('post', '/tokens/revoke', '/tokens/revoke', { sub: 'ann' })).value, { sub: 'ann', ended: 0 });
+  t.equal((await asked('post', '/tokens/revoke', '/tokens/revoke', {})).status, 400);
 });
 
 t.test('recover, the greeting, a drain', async (t) => {

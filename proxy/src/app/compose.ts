@@ -39,7 +39,7 @@ import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
 import { deliverySpans } from '../tracing/item-traces.js';
-import { clientPolicy } from './client-tls.js';
+import { clientPolicy } from './tls/client-tls.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
 
 /**

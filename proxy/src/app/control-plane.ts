@@ -3,7 +3,6 @@
  * One for each node, however many processes serve its clients.
  */
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import {
   BackplaneHub,
   CauseLog,
@@ -17,16 +16,12 @@ import {
   type ControlServerOptions,
   type CurveKeys,
   type CustomerEvents,
-  mergeAnswers,
-  type NodeMember,
-  type NodeState,
   PacedLog,
   Presence,
   Publisher,
   type PublishReceipt,
   type Question,
   Revocations,
-  readRevocations,
   TokenRevocations,
   type Tracing,
   ZeroMqSockets,
@@ -41,12 +36,12 @@ import { type Clock, guardedClock, type Timer } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import { ControlKeys } from './control-keys.js';
-import { controlTls } from './control-tls.js';
+import { controlTls } from './tls/control-tls.js';
 import { makeCustomerEvents } from './customer-events.js';
 import type { Drainable, NodeDrain } from './drain/node-drain.js';
+import { LocalNode } from './local-node.js';
 
 /** What serves the clients of a node: the data plane of this process, or workers. */
 export interface Serving extends Drainable {
@@ -363,41 +358,6 @@ export class ControlPlane {
       clock: this.#clock,
       faults: this.#faults,
     });
-  }
-}
-
-/** The node as the others see it, made once for each start. */
-class LocalNode implements NodeMember {
-  readonly #id: string;
-  readonly #startedAt: number;
-  readonly #serving: () => Serving;
-  readonly #revocations: Revocations;
-
-  constructor(id: string, clock: Clock, serving: () => Serving, revocations: Revocations) {
-    this.#id = id;
-    this.#revocations = revocations;
-    this.#startedAt = clock.wall();
-    this.#serving = serving;
-  }
-
-  state(): NodeState {
-    const { workers, load } = this.#serving();
-    return {
-      id: this.#id,
-      host: hostname(),
-      pid: process.pid,
-      version,
-      startedAt: this.#startedAt,
-      workers,
-      ...load,
-    };
-  }
-
-  async answer(question: Question): Promise<unknown> {
-    // For workers that start later.
-    if (question.about === 'revoke')
-      for (const revocation of readRevocations(question.revocations)) this.#revocations.add(revocation);
-    return mergeAnswers(question, await this.#serving().answers(question));
   }
 }
 

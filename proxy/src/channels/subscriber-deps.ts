@@ -55,13 +55,14 @@ export interface TrafficEvents {
  */
 const CLOSE_SPREAD_MS = 2_000;
 
-/** Takes a subscriber that has missed items, and must not get those that follow, off its channels, and ends it soon. */
-export function endSoon(
+/** Where `gap_policy` has those end that have missed items: takes one off its channels, for it must not get what follows, and ends it soon. */
+export function endIncomplete(
   subscriber: Subscriber,
   { channels, patterns }: Pick<SubscriptionList, 'channels' | 'patterns'>,
-  { registry, clock, random }: SubscriberDeps,
+  { gapPolicy, registry, clock, random }: SubscriberDeps,
   end: () => void,
 ): void {
+  if (gapPolicy !== 'close') return;
   registry.remove(subscriber, channels, patterns);
   clock.after(random() * CLOSE_SPREAD_MS, end, subscriber);
 }

@@ -123,6 +123,11 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
     return false;
   }
 
+  /** The same of an item, beside those of a queue. */
+  admitsItem(queue: { readonly bytes: number } | undefined, { bytes, item }: Delivery): boolean {
+    return this.admits(queue?.bytes ?? 0, bytes, item.channel);
+  }
+
   /** Whether an item waits for a filter that asks a server. */
   get isFiltering(): boolean {
     return this.#filter?.isBusy === true;

@@ -6,9 +6,8 @@ import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
-import { memberOf } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon, type SubscriberEnd } from '../channels/subscriber-deps.js';
+import { endIncomplete, type SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import { type ClientResponse, type ResponseHandler, StreamPiece } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
@@ -18,8 +17,8 @@ import { channelList, endOf, type ItemQueue, isOvertaken, queued, replayOf, view
 import { StreamReplay } from './hold-replay.js';
 import { StreamChannels } from './stream-channels.js';
 import type { StreamTerms } from './stream-opening.js';
-import { headOf, headWaits, relistStream, StreamBody, subscribeStream, termsOf } from './stream-opening.js';
-import { reportFailure, reportLate, warnOfFilters } from './stream-reports.js';
+import { headOf, headWaits, missedBefore, relistStream, StreamBody, subscribeStream, termsOf } from './stream-opening.js';
+import { reportFailure, warnOfFilters } from './stream-reports.js';
 import { type StreamReceiver, StreamWriter } from './stream-writer.js';
 
 /**
@@ -131,10 +130,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#head = undefined;
     try {
       this.#body = this.#makeBody();
-      const missed = this.#replay?.missedByClient;
-      // The origin did not know of what cannot be replayed, and may have it behind its link.
-      if (missed?.complete === false) this.#catchUp?.outdate();
-      if (missed?.complete === false && this.#catchUp === undefined) reportLate(this, this.#deps.subscriber);
+      const missed = missedBefore(this, this.#replay, this.#catchUp, this.#deps.subscriber);
       this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
     } catch (error) {
       this.#leave('origin-failed');
@@ -179,9 +175,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (format.action === 'hint' && !this.#terms.hasNext) return false;
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
-    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes, delivery.item.channel)) {
-      this.#queue = queued(this.#queue, delivery);
-    }
+    else if (this.#writer.admitsItem(this.#queue, delivery)) this.#queue = queued(this.#queue, delivery);
     return true;
   }
 
@@ -192,10 +186,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   missed(): void {
-    const { subscriber } = this.#deps;
     if (this.#terms.hasNext) this.recover();
-    else if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.#list, subscriber, () => this.#end('items-lost', true));
+    else endIncomplete(this, this.#list, this.#deps.subscriber, () => this.#end('items-lost', true));
   }
 
   /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
@@ -313,16 +305,15 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   #subscribe(): Promise<void> | undefined {
-    const member = memberOf(this.#scope.route, this.#list.meta);
-    return subscribeStream(this, this.#list, member, this.#deps.subscriber, (error) => {
+    return subscribeStream(this, this.#list, this.#scope, this.#deps.subscriber, (error) => {
       if (this.#hasHead) this.#end('origin-failed');
       else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
     });
   }
 
   #openedHold(): void {
-    const name = this.#terms.hasNext ? undefined : this.#list.tracked?.name;
     const missed = this.#replay?.takeMissedByClient();
+    const name = this.#terms.hasNext ? undefined : this.#list.tracked?.name;
     if (name !== undefined) this.fail(`channel '${name}' specifies prev-id, but no next link found`, 'link-failed');
     else if (missed === undefined) this.#hold();
     else this.#writer.replay(missed, () => this.#hold());

@@ -7,14 +7,16 @@ import {
   type ResponseHead,
   responseFilter,
 } from '@holdfast/grip';
-import { type Member, memberOf } from '../channels/presence.js';
+import { memberOf } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { type SubscriberDeps, waitForLive } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import type { ClientResponse } from '../edge/port.js';
 import { ofAnotherBody } from '../http/fields.js';
-import type { CatchUpStart } from './catch-up.js';
+import type { LinkScope } from '../links/link-scope.js';
+import type { CatchUp, CatchUpStart } from './catch-up.js';
 import type { StreamReplay } from './hold-replay.js';
+import { reportLate } from './stream-reports.js';
 
 /** What a stream goes by: of its initial instruct, or that of its last link. */
 export interface StreamTerms {
@@ -34,12 +36,12 @@ export function termsOf({ hold, links }: Instruct): StreamTerms {
  */
 export function subscribeStream(
   stream: Subscriber,
-  { channels, patterns }: SubscriptionList,
-  member: Member | undefined,
+  { channels, patterns, meta }: SubscriptionList,
+  { route }: Pick<LinkScope, 'route'>,
   { registry, log }: SubscriberDeps,
   failed: (error: Error) => void,
 ): Promise<void> | undefined {
-  return registry.add(stream, channels, patterns, member)?.catch((error: Error) => {
+  return registry.add(stream, channels, patterns, memberOf(route, meta))?.catch((error: Error) => {
     log.warn({ id: stream.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
     failed(error);
   });
@@ -59,6 +61,20 @@ export function relistStream(
   for (const channel of before.channels) if (!list.has(channel)) registry.remove(stream, [channel]);
   for (const pattern of before.patterns) if (!list.hasPattern(pattern)) registry.remove(stream, [], [pattern]);
   if (scope.route.presence !== undefined) registry.memberChanged(stream, list.channels, memberOf(scope.route, list.meta));
+}
+
+/** What its client has missed, where that is known. What cannot be replayed may be behind the next link: the origin did not know of it. */
+export function missedBefore(
+  stream: Subscriber,
+  replay: StreamReplay | undefined,
+  catchUp: CatchUp | undefined,
+  deps: SubscriberDeps,
+): StreamReplay['missedByClient'] {
+  const missed = replay?.missedByClient;
+  if (missed?.complete !== false) return missed;
+  if (catchUp === undefined) reportLate(stream, deps);
+  else catchUp.outdate();
+  return missed;
 }
 
 /**

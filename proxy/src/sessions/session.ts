@@ -4,7 +4,7 @@ import { fitCloseReason, isSendableCloseCode } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon } from '../channels/subscriber-deps.js';
+import { endIncomplete } from '../channels/subscriber-deps.js';
 import type { OriginError } from '../errors.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient, closeOf, closeOrCut, NO_REASON } from './awaited-close.js';
@@ -210,8 +210,7 @@ export class Session
   recover(): void {}
 
   missed(): void {
-    const { subscriber } = this.#deps;
-    if (subscriber.gapPolicy === 'close') endSoon(this, this.subscriptions, subscriber, () => this.end('items-lost'));
+    endIncomplete(this, this.subscriptions, this.#deps.subscriber, () => this.end('items-lost'));
   }
 
   /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */

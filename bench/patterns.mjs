@@ -58,7 +58,7 @@ class System {
       updateOnFirstSubscription: false,
       subscribersOf: (/** @type {string} */ channel) => registry.of(channel),
     });
-    const registry = new ChannelRegistry(interest, realClock, 0, undefined, undefined, '/');
+    const registry = new ChannelRegistry(interest, realClock, 0, {}, '/');
     await share.start(delivery);
     const subscriber = {
       id: 'all',

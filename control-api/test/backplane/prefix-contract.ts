@@ -69,6 +69,28 @@ export function prefixClauses(clause: Clause): void {
     );
   });
 
+  clause('versions are those of each channel: what is stale there does not come by a prefix', async (t, [node]) => {
+    await prefixes(node).subscribePrefix('a-');
+    const versioned = (channel: string, id: string, version: number) => {
+      const message = streamMessage(channel, id);
+      return { ...message, item: { ...message.item, version, versionEpoch: '' } };
+    };
+    const results = await node.backplane.publish([
+      versioned('a-1', '1', 5),
+      versioned('a-2', '1', 1),
+      versioned('a-1', '2', 4),
+      versioned('a-1', '3', 6),
+    ]);
+    t.strictSame(
+      results.map(({ stale = false }) => stale),
+      [false, false, true, false],
+    );
+    t.equal((await node.backplane.publish([versioned('a-1', '4', 6)]))[0]?.stale, true, 'of a later batch');
+    await node.backplane.publish([streamMessage('a-3', 'end')]);
+    await node.listener.saw('a-3/end');
+    t.strictSame(byPrefix(node).sort(), ['a->a-1/1', 'a->a-1/3', 'a->a-2/1', 'a->a-3/end']);
+  });
+
   clause('ids are those of each channel; a made one is none', async (t, [node]) => {
     await prefixes(node).subscribePrefix('a-');
     const item = parseItem({ channel: 'a-1', formats: { 'http-stream': { content: 'x' } } });

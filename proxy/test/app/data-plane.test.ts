@@ -66,7 +66,7 @@ t.test('a connection is shown with the time when it expires, as long as it does'
   const { registry, inspection } = fixture();
   const subscriber = new RecordingSubscriber('stream');
   const show = { about: 'connection', id: subscriber.id } as const;
-  registry.enter(subscriber, { date: Date.UTC(2100, 0, 1) });
+  registry.enter(subscriber, undefined, { date: Date.UTC(2100, 0, 1) });
   t.strictSame(inspection.answer(show), { ...subscriber.view(), expires: '2100-01-01T00:00:00.000Z' });
   registry.setExpiry(subscriber, undefined);
   t.strictSame(inspection.answer(show), subscriber.view());
@@ -80,7 +80,7 @@ t.test('a question of a newer version is no question to answer', async (t) => {
 t.test('members of a channel are those of connections that say who they are', async (t) => {
   const { registry, inspection } = fixture();
   const member = { user: 'ann', info: undefined, announced: false };
-  registry.add(new RecordingSubscriber('stream'), ['x'], member);
+  registry.add(new RecordingSubscriber('stream'), ['x'], undefined, member);
   registry.add(new RecordingSubscriber('stream'), ['x']);
   t.strictSame(inspection.answer({ about: 'members', name: 'x' }), {
     connections: 1,

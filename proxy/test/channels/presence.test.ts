@@ -58,9 +58,9 @@ t.test('members are listed once for each user, in the order of their coming, unt
     new RecordingSubscriber('stream'),
     new RecordingSubscriber('ws'),
   ];
-  registry.add(stream, ['room'], member('ann', 'A'));
-  registry.add(socket, ['room', 'other'], member('ann', 'B'));
-  registry.add(poll, ['room'], member('bob'));
+  registry.add(stream, ['room'], undefined, member('ann', 'A'));
+  registry.add(socket, ['room', 'other'], undefined, member('ann', 'B'));
+  registry.add(poll, ['room'], undefined, member('bob'));
   registry.add(new RecordingSubscriber('ws'), ['room']);
   t.strictSame(presence.view('room'), {
     connections: 3,
@@ -85,14 +85,14 @@ t.test('a user whose long poll was answered is listed until the next one, or as 
   const { presence, registry, clock } = fixture();
   const poll = () => new RecordingSubscriber('response');
   const [first, second, other] = [poll(), poll(), poll()];
-  registry.add(first, ['room'], member('ann', 'A'));
-  registry.add(other, ['room'], member('bob'));
+  registry.add(first, ['room'], undefined, member('ann', 'A'));
+  registry.add(other, ['room'], undefined, member('bob'));
   registry.remove(first, ['room']);
   const between = { user: 'ann', kind: 'response', since: '', info: 'A', connections: 0 };
   t.strictSame(presence.view('room').members?.at(-1), between);
   t.equal(presence.view('room').connections, 1);
   clock.advance(3_000);
-  registry.add(second, ['room'], member('ann', 'A'));
+  registry.add(second, ['room'], undefined, member('ann', 'A'));
   t.strictSame(presence.view('room').members?.at(-1), { ...between, connections: 1 });
   registry.remove(second, ['room']);
   registry.remove(other, ['room']);
@@ -111,9 +111,9 @@ t.test('a user whose long poll was answered is listed until the next one, or as 
 t.test('who is announced enters and leaves, once for each subscription, under the user of that time', async (t) => {
   const { calls, registry } = fixture();
   const [one, quiet] = [new RecordingSubscriber('ws'), new RecordingSubscriber('ws')];
-  registry.add(one, ['a', 'b'], member('ann', 'A'));
-  registry.add(one, ['a'], member('ann', 'A'));
-  registry.add(quiet, ['a'], member('bob', undefined, false));
+  registry.add(one, ['a', 'b'], undefined, member('ann', 'A'));
+  registry.add(one, ['a'], undefined, member('ann', 'A'));
+  registry.add(quiet, ['a'], undefined, member('bob', undefined, false));
   t.strictSame(calls.splice(0), ['enter a ann A', 'enter b ann A']);
   registry.memberChanged(one, ['a', 'b', 'c'], member('cy'));
   t.strictSame(calls.splice(0), ['leave a ann', 'enter a cy undefined', 'leave b ann', 'enter b cy undefined']);
@@ -126,14 +126,14 @@ t.test('who is announced enters and leaves, once for each subscription, under th
 
 t.test('channels of joins and leaves have no members themselves', async (t) => {
   const { calls, presence, registry } = fixture();
-  registry.add(new RecordingSubscriber('ws'), ['room$presence'], member('ann'));
+  registry.add(new RecordingSubscriber('ws'), ['room$presence'], undefined, member('ann'));
   t.strictSame(calls, []);
   t.strictSame(presence.view('room$presence'), { connections: 0, members: [] });
 });
 
 t.test('beyond the limit members are only counted', async (t) => {
   const { presence, registry } = fixture();
-  const add = (user: string) => registry.add(new RecordingSubscriber('ws'), ['room'], member(user));
+  const add = (user: string) => registry.add(new RecordingSubscriber('ws'), ['room'], undefined, member(user));
   for (let i = 0; i < PRESENCE_MEMBERS_MAX; i++) add(`u${i}`);
   add('u0');
   t.equal(presence.view('room').members?.length, PRESENCE_MEMBERS_MAX);

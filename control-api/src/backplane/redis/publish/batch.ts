@@ -1,4 +1,5 @@
 /** How messages are put together into batches: by channel, and not too many in one. */
+import type { Item } from '@holdfast/grip';
 import type { Acceptance, Message } from '../../backplane.js';
 import { BATCH_CHARS, BATCH_MESSAGES } from '../limits.js';
 

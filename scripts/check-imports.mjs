@@ -22,8 +22,8 @@ const layers = {
     ['http', 'stats', 'backplane'],
     ['auth', 'cluster', 'zmq'],
     ['occupancy'],
-      ['presence'],
-      ['views', 'events'],
+    ['presence'],
+    ['views', 'events'],
   ],
   proxy: [
     ['runtime'],

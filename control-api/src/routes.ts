@@ -23,7 +23,7 @@ import {
 import type { Format } from './http/negotiate.js';
 import { checkCoding, plainBody } from './http/plain-body.js';
 import { preferredWait } from './http/prefer.js';
-import type { Principal, Route, RouteCall, Scope } from './http/router.js';
+import type { Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';
 import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
@@ -141,7 +141,13 @@ export function controlRoutes({
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
-    { ...publishing, path: '/publish/?', query: { names: ['reach'], others: 'elsewhere' }, handler: publish, whole: publish },
+    {
+      ...publishing,
+      path: '/publish/?',
+      query: { names: ['reach'], others: 'elsewhere' },
+      handler: publish,
+      whole: publish,
+    },
     { ...publishing, path: '/publish/{channel+}', query: bodyQuery, handler: publishBody },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),

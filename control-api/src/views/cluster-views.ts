@@ -13,7 +13,7 @@ import {
   readConnectionView,
   readCounts,
 } from './connection-answers.js';
-import { Reach, readReach, type SubscriberCounts, sumReach } from './reach.js';
+import { Reach, readReach, sumReach } from './reach.js';
 
 /** A channel as one process, one node or all of them see it. */
 export interface ChannelView {

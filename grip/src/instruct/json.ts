@@ -101,9 +101,9 @@ function channelsOf(hold: Fields): Channel[] {
     const name = fields.string('name');
     if (name === undefined) throw fields.missing('name');
     const prevId = fields.string('prev-id');
-      const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
-      const channel = makeChannel(name, prevId, filters, fields.boolean('pattern'));
-      return withInitial(channel, countOrText(fields, 'initial'), fields.string('since'));
+    const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
+    const channel = makeChannel(name, prevId, filters, fields.boolean('pattern'));
+    return withInitial(channel, countOrText(fields, 'initial'), fields.string('since'));
   });
 }
 

@@ -39,8 +39,8 @@ import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
 import { deliverySpans } from '../tracing/item-traces.js';
-import { clientPolicy } from './tls/client-tls.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
+import { clientPolicy } from './tls/client-tls.js';
 
 /**
  * Response heads of origins may be longer than what clients may send us.

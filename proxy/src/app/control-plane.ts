@@ -10,7 +10,6 @@ import {
   ChannelTaps,
   ClusterViews,
   CONTROL_CONNECTIONS,
-  type Connections,
   type Containment,
   ControlServer,
   type ControlServerOptions,
@@ -20,14 +19,13 @@ import {
   Presence,
   Publisher,
   type PublishReceipt,
-  type Question,
   Revocations,
   TokenRevocations,
   type Tracing,
   ZeroMqSockets,
 } from '@holdfast/control-api';
 import type { Item } from '@holdfast/grip';
-import { type AdminAccess, AdminServer, type Exposition, type Readiness } from '../admin/server.js';
+import { type AdminAccess, AdminServer, type Readiness } from '../admin/server.js';
 import type { Config } from '../config/config.js';
 import { CurveClients } from '../config/files/curve-clients.js';
 import { hasKeys } from '../config/files/keys-file.js';
@@ -38,34 +36,11 @@ import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import { ControlKeys } from './control-keys.js';
-import { controlTls } from './tls/control-tls.js';
 import { makeCustomerEvents } from './customer-events.js';
-import type { Drainable, NodeDrain } from './drain/node-drain.js';
+import type { NodeDrain } from './drain/node-drain.js';
 import { LocalNode } from './local-node.js';
-
-/** What serves the clients of a node: the data plane of this process, or workers. */
-export interface Serving extends Drainable {
-  /** Begins to serve; resolves with the URLs of the client listeners. After a rejection it must still be stopped. */
-  start(): Promise<readonly string[]>;
-  /** Reads the routes file again, and opens log files of its own anew. */
-  reload(): void;
-  /** Drains, and closes everything; see `DataPlane.stop`. */
-  stop(): Promise<void>;
-  /** Calls `publish` when all interest that was declared before this call has reached the hub, in the order of the calls. */
-  behindInterest<Done>(publish: () => Promise<Done>): Promise<Done>;
-  /** Undefined where it is not known at once. */
-  countSubscribers(channel: string): number | undefined;
-  readonly connections: Connections;
-  /** How many processes serve clients at the moment. */
-  readonly workers: number;
-  /** The series of all processes. */
-  readonly exposition: Exposition;
-  readonly readiness: Readiness;
-  /** Other types of statistics packets than before are wanted. */
-  wantsChanged(): void;
-  /** What they answer to a question that some node asked all nodes: one answer for each process. */
-  answers(question: Question): Promise<readonly unknown[]>;
-}
+import type { Serving } from './serving.js';
+import { controlTls } from './tls/control-tls.js';
 
 /** What a {@link ControlPlane} is joined with. */
 export interface ControlPlaneParts {

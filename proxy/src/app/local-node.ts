@@ -10,7 +10,7 @@ import {
 } from '@holdfast/control-api';
 import type { Clock } from '../runtime/clock.js';
 import { version } from '../version.js';
-import type { Serving } from './control-plane.js';
+import type { Serving } from './serving.js';
 
 /** Made once for each start. */
 export class LocalNode implements NodeMember {

@@ -13,13 +13,14 @@ import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { makeTracing } from '../tracing/make-tracing.js';
 import { version } from '../version.js';
-import { CertificateExpiry } from './tls/certificate-expiry.js';
-import { checkCertificates } from './tls/certificates.js';
 import type { DataPlaneDeps, Overrides } from './compose.js';
-import { ControlPlane, type Serving } from './control-plane.js';
+import { ControlPlane } from './control-plane.js';
 import { DataPlane, type DataPlaneLoad } from './data-plane.js';
 import { NodeDrain } from './drain/node-drain.js';
 import { openFilesNotice } from './open-files.js';
+import type { Serving } from './serving.js';
+import { CertificateExpiry } from './tls/certificate-expiry.js';
+import { checkCertificates } from './tls/certificates.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 /** A whole Holdfast. */

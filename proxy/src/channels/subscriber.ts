@@ -1,5 +1,5 @@
 /** The port between delivery and what is subscribed: holds and sessions. */
-import type { CloseOrder, ConnectionView, Faulty } from '@holdfast/control-api';
+import type { CloseOrder, ConnectionView } from '@holdfast/control-api';
 import type { SubscriberKind } from '@holdfast/grip';
 import type { Delivery } from './delivery.js';
 import type { Expiring } from './expiries.js';

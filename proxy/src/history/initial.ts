@@ -156,7 +156,7 @@ export function beginningOf({ deliveries, end }: Missed): Position {
 
 /** The wishes among the channels of an instruct; undefined where there are none, as almost always. The last of a name counts. Patterns have none. */
 export function initialWishes(
-  channels: readonly { readonly name: string; readonly initial?: Initial }[],
+  channels: readonly { readonly name: string; readonly isPattern?: true; readonly initial?: Initial }[],
   route: Route,
 ): readonly InitialWish[] | undefined {
   let found: Map<string, Initial> | undefined;

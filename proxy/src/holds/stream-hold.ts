@@ -17,7 +17,15 @@ import { channelList, endOf, type ItemQueue, isOvertaken, queued, replayOf, view
 import { StreamReplay } from './hold-replay.js';
 import { StreamChannels } from './stream-channels.js';
 import type { StreamTerms } from './stream-opening.js';
-import { headOf, headWaits, missedBefore, relistStream, StreamBody, subscribeStream, termsOf } from './stream-opening.js';
+import {
+  headOf,
+  headWaits,
+  missedBefore,
+  relistStream,
+  StreamBody,
+  subscribeStream,
+  termsOf,
+} from './stream-opening.js';
 import { reportFailure, warnOfFilters } from './stream-reports.js';
 import { type StreamReceiver, StreamWriter } from './stream-writer.js';
 

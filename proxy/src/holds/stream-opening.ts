@@ -60,7 +60,8 @@ export function relistStream(
   registry.setExpiry(stream, hold?.expires);
   for (const channel of before.channels) if (!list.has(channel)) registry.remove(stream, [channel]);
   for (const pattern of before.patterns) if (!list.hasPattern(pattern)) registry.remove(stream, [], [pattern]);
-  if (scope.route.presence !== undefined) registry.memberChanged(stream, list.channels, memberOf(scope.route, list.meta));
+  if (scope.route.presence !== undefined)
+    registry.memberChanged(stream, list.channels, memberOf(scope.route, list.meta));
 }
 
 /** What its client has missed, where that is known. What cannot be replayed may be behind the next link: the origin did not know of it. */

@@ -1,5 +1,11 @@
 /** Reads what a session's origin says, and carries its control messages out. */
-import { parseWsControl, readOriginMessage, type WsControl, type WsControlInvalid, type WsSubscribe } from '@holdfast/grip';
+import {
+  parseWsControl,
+  readOriginMessage,
+  type WsControl,
+  type WsControlInvalid,
+  type WsSubscribe,
+} from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Expiring } from '../channels/expiries.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';

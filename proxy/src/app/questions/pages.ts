@@ -31,7 +31,10 @@ export const PAGE_BYTES = 1_048_576;
 const ROW_BYTES = 300;
 
 /** A connection, with what its origin says of it beside its channels: whose it is, and when it expires. */
-export function viewOfConnection(registry: Pick<ChannelRegistry, 'users' | 'expiryOf'>, subscriber: Subscriber): ConnectionView {
+export function viewOfConnection(
+  registry: Pick<ChannelRegistry, 'users' | 'expiryOf'>,
+  subscriber: Subscriber,
+): ConnectionView {
   const user = registry.users.userOf(subscriber);
   const expires = registry.expiryOf(subscriber);
   return { ...subscriber.view(), ...(user !== undefined && { user }), ...(expires !== undefined && { expires }) };

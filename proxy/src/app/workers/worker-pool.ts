@@ -27,8 +27,9 @@ import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { addSnapshots, exposeSnapshots, type MetricsSnapshot } from '../../telemetry/series/series.js';
 import { workerStdio } from '../../telemetry/standard-output.js';
-import type { ControlPlane, Serving } from '../control-plane.js';
+import type { ControlPlane } from '../control-plane.js';
 import type { DataPlaneLoad } from '../data-plane.js';
+import type { Serving } from '../serving.js';
 import { RestartPause } from './restart-pause.js';
 import { WorkerProcess } from './worker-process.js';
 

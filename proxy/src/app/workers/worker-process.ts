@@ -104,7 +104,19 @@ export class WorkerProcess {
   readonly #exited: Promise<void>;
   readonly #link: WorkerLink;
 
-  constructor({ init, number, hub, encoder, turn, statsSink, presence, events, log, faults, ended }: WorkerProcessOptions) {
+  constructor({
+    init,
+    number,
+    hub,
+    encoder,
+    turn,
+    statsSink,
+    presence,
+    events,
+    log,
+    faults,
+    ended,
+  }: WorkerProcessOptions) {
     this.number = number;
     this.#log = log;
     this.#process = cluster.fork();

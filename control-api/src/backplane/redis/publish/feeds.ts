@@ -95,7 +95,14 @@ function feedEntry(entry: BatchEntry): BatchEntry {
   const id = whole.length <= ID_CHARS ? whole : createHash('sha256').update(whole).digest('base64url');
   const item = message.item.id === undefined ? message.item : { ...message.item, id };
   const payload = encodePayload(message, id);
-  return { message: { ...message, item }, id, payload, shared: undefined, fedFrom: message.item, acceptance: undefined };
+  return {
+    message: { ...message, item },
+    id,
+    payload,
+    shared: undefined,
+    fedFrom: message.item,
+    acceptance: undefined,
+  };
 }
 
 function feedStart(channel: string): string {

@@ -102,7 +102,9 @@ t.test('views, a tap, and the end of a connection', async (t) => {
 
 t.test('the history, and what it forgets', async (t) => {
   await publish(t, { items: [1, 2].map((i) => ({ ...streamItem('kept', 'x'), id: `${i}`, version: i })) });
-  t.match((await publish(t, { items: [{ ...streamItem('kept', 'x'), version: 1 }] })).value, { items: [{ stale: true }] });
+  t.match((await publish(t, { items: [{ ...streamItem('kept', 'x'), version: 1 }] })).value, {
+    items: [{ stale: true }],
+  });
   const path = '/channels/kept/history';
   const page = await call(t, holdfast, 'get', '/channels/{name}/history', { path: `${path}?limit=1&reverse` });
   t.match(page.value, { items: [{ id: '2', version: 2 }] });
@@ -117,8 +119,13 @@ t.test('users, members, and what is sent to connections', async (t) => {
   await stream.until('opened\n');
   const asked = (method: string, template: string, path = template, body?: object) =>
     call(t, holdfast, method, template, { path, ...(body !== undefined && { body: JSON.stringify(body) }) });
-  t.match((await asked('get', '/connections', '/connections?user=ann&limit=1')).value, { connections: [{ user: 'ann' }] });
-  t.match((await asked('get', '/users/{user}', '/users/ann')).value, { user: 'ann', connections: [{ kind: 'stream' }] });
+  t.match((await asked('get', '/connections', '/connections?user=ann&limit=1')).value, {
+    connections: [{ user: 'ann' }],
+  });
+  t.match((await asked('get', '/users/{user}', '/users/ann')).value, {
+    user: 'ann',
+    connections: [{ kind: 'stream' }],
+  });
   t.match((await asked('get', '/channels', '/channels?prefix=ow')).value, { channels: [{ channel: 'own' }] });
   t.match((await asked('get', '/channels/{name}/members', '/channels/own/members')).value, { capped: false });
   const id = await idOf(holdfast, held);

@@ -27,6 +27,7 @@ export {
   type HistoryPage,
   type HistoryStart,
   historyOf,
+  type ItemClaim,
   type ItemMessage,
   type LastItems,
   type Message,

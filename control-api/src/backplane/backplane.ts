@@ -34,6 +34,19 @@ export interface ItemMessage {
    * in its channel. Such a message has no position: those of its channel say nothing of what comes by the prefix.
    */
   readonly prefix?: string;
+  /** Of an item with `deliver: one`, for a listener that takes claims. Without it such an item may be shown, and is given to nobody. */
+  readonly claim?: ItemClaim;
+}
+
+/**
+ * The right to give an item with `deliver: one` to a subscriber, which one listener of the whole system gets, in turn. The listener answers
+ * once, and soon: others may be waiting for it.
+ */
+export interface ItemClaim {
+  /** It has a subscriber for the item. Undefined: it may give it; else resolves with whether it may. Never rejects. */
+  take(): Promise<boolean> | undefined;
+  /** It has none. */
+  pass(): void;
 }
 
 /** All nodes forget what they know about last ids, and bring their holds up to date from the origins. */
@@ -79,6 +92,9 @@ export interface Gap {
 
 /** The receiving end on a node. Its methods are never called while another call is running, and must not throw. */
 export interface BackplaneListener {
+  /** It gives items to subscribers, and takes the claims of those with `deliver: one`. Left out: it is shown them without. */
+  readonly claims?: true;
+
   /**
    * Called once per message, in publish order per channel. A throw is caught and logged, and affects neither other
    * messages nor the publisher. May call any method of the backplane; what it publishes is delivered after the messages
@@ -238,17 +254,19 @@ export function beforeHole(epoch: string, offset: number): Position {
  * publisher nor the messages that follow. Made once for each start, so that nothing is allocated for a message.
  */
 export class GuardedListener implements BackplaneListener {
+  readonly claims?: true;
   readonly #listener: BackplaneListener;
   readonly #faults: Containment;
 
   constructor(listener: BackplaneListener, faults: Containment) {
     this.#listener = listener;
     this.#faults = faults;
+    if (listener.claims) this.claims = true;
   }
 
   onMessage(message: Message): void {
     try {
-      this.#listener.onMessage(message);
+      this.#listener.onMessage(this.claims ? message : shownTo(message));
     } catch (error) {
       this.#faults.caught('backplane', error);
     }
@@ -261,4 +279,12 @@ export class GuardedListener implements BackplaneListener {
       this.#faults.caught('backplane', error);
     }
   }
+}
+
+/** As a listener gets it that takes no claims: it has passed. */
+function shownTo(message: Message): Message {
+  if (message.type !== 'item' || message.claim === undefined) return message;
+  const { claim, ...shown } = message;
+  claim.pass();
+  return shown;
 }

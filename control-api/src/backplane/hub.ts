@@ -15,6 +15,7 @@ import {
   type PrefixInterest,
   prefixInterestOf,
 } from './backplane.js';
+import { offerInTurn } from './claims.js';
 import { InterestTable } from './interest-table.js';
 
 /** Follows the interest of the whole process in channels. Calls must not throw. */
@@ -86,6 +87,7 @@ export class BackplaneHub {
   /** Starts the backplane behind, once, however often it is called; rejects as `Backplane.start` does. */
   start(): Promise<void> {
     this.#starting ??= this.#options.inner.start({
+      claims: true,
       onMessage: (message) => this.#distribute(message),
       onGap: (gap) => {
         this.#options.onGap?.(gap);
@@ -170,6 +172,17 @@ export class BackplaneHub {
 /** Most channels have one consumer: nothing is allocated for it. */
 function deliver(interest: InterestTable<HubShare>, name: string, message: ItemMessage): void {
   const shares = interest.sharesOf(name);
+  const { claim } = message;
+  if (claim !== undefined) {
+    const all = [...(shares ?? [])];
+    offerInTurn(message, claim, {
+      all,
+      has: (share) => interest.sharesOf(name)?.has(share) === true,
+      asked: (share) => interest.putLast(share, name),
+      denied: (share) => interest.putFirst(share, name),
+    });
+    return;
+  }
   if (shares === undefined) return;
   if (shares.size > 1) for (const share of interest.of(name)) share.deliver(message);
   else {
@@ -206,7 +219,7 @@ export class HubShare implements Backplane, PrefixInterest {
   readonly #faults: Containment;
   readonly #owner: ShareOwner;
   #state: 'new' | 'live' | 'closed' = 'new';
-  #listener: BackplaneListener | undefined;
+  #listener: GuardedListener | undefined;
 
   /** Made by the hub. */
   constructor({ inner, log, faults }: BackplaneHubOptions, watches: boolean, owner: ShareOwner) {
@@ -263,6 +276,11 @@ export class HubShare implements Backplane, PrefixInterest {
 
   get unavailableReason(): string | undefined {
     return this.#inner.unavailableReason;
+  }
+
+  /** For the hub: whether its consumer takes claims. */
+  get claims(): boolean {
+    return this.#listener?.claims === true;
   }
 
   /** Called by the hub. */

@@ -99,6 +99,21 @@ export class InterestTable<Share> {
     this.#source.left(share, name, shares);
   }
 
+  /** The share comes last from here on: {@link of} has them in turn. */
+  putLast(share: Share, name: string): void {
+    const shares = this.#interests.get(name)?.shares;
+    if (shares?.delete(share)) shares.add(share);
+  }
+
+  /** The share comes first from here on. */
+  putFirst(share: Share, name: string): void {
+    const shares = this.#interests.get(name)?.shares;
+    if (!shares?.delete(share)) return;
+    const others = [...shares];
+    shares.clear();
+    for (const one of [share, ...others]) shares.add(one);
+  }
+
   #forget(name: string): void {
     this.#interests.delete(name);
     this.#source.closed(name);

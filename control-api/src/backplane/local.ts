@@ -15,6 +15,7 @@ import {
   type Position,
   type PrefixInterest,
 } from './backplane.js';
+import { FirstClaim } from './claims.js';
 import type { RecentIds } from './id-cache.js';
 import type { LocalHistory } from './local-history.js';
 import { PrefixSet } from './prefix-set.js';
@@ -152,7 +153,8 @@ export class LocalBackplane implements Backplane, History, PrefixInterest {
       if (id !== undefined) this.#ids?.forget(channel, id);
       return STALE;
     }
-    const placed = this.#history?.add(message);
+    // One for one subscriber is for nobody who comes later.
+    const placed = message.item.deliver === 'one' ? undefined : this.#history?.add(message);
     fresh.push(placed ?? message);
     const isWanted = this.#interest.has(channel) || (this.#prefixes.size > 0 && this.#prefixes.of(channel).length > 0);
     const acceptance = isWanted ? REACHED : UNREACHED;
@@ -174,7 +176,9 @@ export class LocalBackplane implements Backplane, History, PrefixInterest {
 
   #deliver(messages: readonly Message[]): void {
     this.#delivering = true;
-    for (const message of messages) {
+    for (const sent of messages) {
+      const isForOne = sent.type === 'item' && sent.item.deliver === 'one';
+      const message = isForOne ? { ...sent, claim: new FirstClaim() } : sent;
       // Asked anew for each message: the listener may unsubscribe, or close, at any of them.
       if (message.type === 'recover' || this.#interest.has(message.item.channel)) this.#listener?.onMessage(message);
       if (message.type === 'item' && this.#prefixes.size > 0) this.#deliverByPrefix(message);

@@ -3,6 +3,7 @@ import { isLongName, MAX_NAME_BYTES } from '../channel.js';
 import { GripError } from '../errors.js';
 import { Fields, isJsonObject, type JsonObject, kindOf, type Writable } from '../wire/fields.js';
 import { jsonFaultText, NOT_JSON, readJsonBytes } from '../wire/json.js';
+import { isForOne } from './for-one.js';
 import { TEXT_OVERHEAD } from './format.js';
 import {
   addFormat,
@@ -32,6 +33,8 @@ export interface Item {
   readonly size?: number;
   /** Deliver at once, whatever `prevId` says. */
   readonly noSeq: boolean;
+  /** It goes to one subscriber of all nodes; absent, to all of them. */
+  readonly deliver?: 'one';
   /** The state that it has: an item with an older or the same one, within an epoch, is not published. From 0 to 2^53-1. */
   readonly version?: number;
   /** Names a count of versions; another one is a later one. Only with `version`; empty if the publisher names none. */
@@ -82,6 +85,7 @@ function itemFor(fields: Fields, channel: string): Item {
   if (id !== undefined) item.id = id;
   if (prevId !== undefined) item.prevId = prevId;
   if (size !== undefined) item.size = size;
+  if (isForOne(fields, item)) item.deliver = 'one';
   const version = fields.integer('version', Number.MAX_SAFE_INTEGER);
   const versionEpoch = fields.identifier('version-epoch');
   if (version !== undefined) {
@@ -201,6 +205,7 @@ export function itemToJson(item: Item): JsonObject {
   if (Object.keys(meta).length > 0) json.meta = meta;
   if (size !== undefined) json.size = size;
   if (item.noSeq) json['no-seq'] = true;
+  if (item.deliver !== undefined) json.deliver = item.deliver;
   if (version !== undefined) json.version = version;
   if (versionEpoch) json['version-epoch'] = versionEpoch;
   return json;

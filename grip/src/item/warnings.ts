@@ -12,6 +12,7 @@ export const itemMembers: ReadonlySet<string> = new Set([
   'meta',
   'size',
   'no-seq',
+  'deliver',
   'version',
   'version-epoch',
 ]);

@@ -253,6 +253,12 @@ export class ChannelRegistry {
     return this.#channels.get(channel)?.subscribers ?? NOBODY;
   }
 
+  /** The subscriber comes last from here on: {@link of} has them in turn for the items that go to one of them. */
+  served(channel: string, subscriber: Subscriber): void {
+    const subscribers = this.#channels.get(channel)?.subscribers;
+    if (subscribers?.delete(subscriber)) subscribers.add(subscriber);
+  }
+
   /** Whom an item of a channel reaches: those on it, and those on a pattern that matches. */
   reachedBy(channel: string): ReadonlySet<Subscriber> {
     const exact = this.of(channel);

@@ -38,6 +38,8 @@ export interface Subscriber extends Expiring {
   readonly meta?: ReadonlyMap<string, string>;
   /** Takes one item of one channel; true when the item has a form for this kind of subscriber and was used. */
   deliver(delivery: Delivery): boolean;
+  /** Whether it would write an item that goes to one subscriber only, now; left out, whether it does is known when it is given. */
+  takes?(delivery: Delivery): boolean;
   /** Finds out what it may have missed: every channel is suspect. */
   recover(): void;
   /**

@@ -110,7 +110,11 @@ export class SubscriptionList {
 
   /** By which subscription an item has come: to its channel, or to the first of the patterns with the prefix by which it came. */
   through({ item, prefix }: Pick<Delivery, 'item' | 'prefix'>): Subscription | undefined {
-    if (prefix === undefined) return this.find(item.channel);
+    if (prefix === undefined) {
+      const found = this.find(item.channel);
+      // What goes to one of all has no place in the order of the channel.
+      return found?.prevId !== undefined && item.deliver === 'one' ? { ...found, prevId: undefined } : found;
+    }
     for (const subscription of this.allPatterns) {
       const { pattern } = subscription;
       if (pattern.prefix === prefix && isFor(pattern, item.channel)) return subscription;

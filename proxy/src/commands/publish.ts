@@ -8,6 +8,7 @@ import {
   encodeTnetstring,
   type FormatName,
   formatNames,
+  MAX_ITEM_CHANNELS,
   MAX_ITEM_WARNINGS,
   readJson,
   readJsonBytes,
@@ -145,8 +146,10 @@ export function buildItem(
   encoding: ItemEncoding,
 ): Members {
   const meta = metaOf(flags);
+  const others = (flags.channel ?? []).filter((name) => name !== channel);
   return {
-    channel,
+    ...(others.length === 0 ? { channel } : { channels: [channel, ...others] }),
+    ...(flags.deliver !== undefined && { deliver: flags.deliver }),
     ...(flags.id !== undefined && { id: flags.id }),
     ...(flags.prevId !== undefined && { 'prev-id': flags.prevId }),
     formats: formatsOf(flags, content, encoding),
@@ -203,17 +206,26 @@ async function post(url: URL, authorization: string | undefined, item: object): 
 /** What the receipt says that is worth a line; nothing where there is none, as of Pushpin. */
 function notesIn(text: string): readonly string[] {
   const { items } = (readJson(text).value ?? {}) as { items?: unknown };
-  const receipt = Array.isArray(items) ? (items[0] as unknown) : undefined;
-  if (typeof receipt !== 'object' || receipt === null) return [];
-  const { unreceived, duplicate, warnings } = receipt as { [Key in keyof PublishReceipt]?: unknown };
-  const known: Writable<PublishReceipt> = { id: '', channel: '' };
-  if (unreceived === true) known.unreceived = unreceived;
-  if (duplicate === true) known.duplicate = duplicate;
+  const receipts: SaidReceipt[] = Array.isArray(items) ? items.slice(0, MAX_ITEM_CHANNELS).map(receiptIn) : [];
+  const known = receipts.map(({ unreceived, duplicate }) => {
+    const receipt: Writable<PublishReceipt> = { id: '', channel: '' };
+    if (unreceived === true) receipt.unreceived = unreceived;
+    if (duplicate === true) receipt.duplicate = duplicate;
+    return receipt;
+  });
+  // Those of the item: they are the same for each of its channels.
+  const warnings = receipts[0]?.warnings;
   const texts = Array.isArray(warnings) ? warnings.slice(0, MAX_ITEM_WARNINGS) : [];
   const shown = texts
     .filter((warning) => typeof warning === 'string')
     .map((warning) => `Warning: ${legible(warning)}.`);
-  return [...receiptNotes([known]), ...shown];
+  return [...receiptNotes(known), ...shown];
+}
+
+type SaidReceipt = { readonly [Key in keyof PublishReceipt]?: unknown };
+
+function receiptIn(value: unknown): SaidReceipt {
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 /** What an answer says, in one line: JSON of the control API with its detail, or text as it is. */

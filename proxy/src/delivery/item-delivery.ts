@@ -15,6 +15,7 @@ import type { ChannelRegistry, Interest } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { Clock } from '../runtime/clock.js';
 import type { BeginDelivery } from '../tracing/item-traces.js';
+import { OneDelivery } from './one-delivery.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
 
@@ -152,12 +153,14 @@ export interface ItemDeliveryDeps {
 
 /** Takes messages from the backplane to this node's subscribers. */
 export class ItemDelivery implements BackplaneListener {
+  readonly claims = true;
   /** What is known of the order of each channel. */
   readonly sequencer: Sequencer;
   /** What is known of the positions of each channel, where items have any. */
   readonly positions = new ChannelPositions();
   readonly #registry: () => ChannelRegistry;
   readonly #deps: ItemDeliveryDeps;
+  readonly #one: OneDelivery;
   /** When the item that is being offered came; undefined where none is. */
   #arrived: number | undefined;
 
@@ -165,12 +168,17 @@ export class ItemDelivery implements BackplaneListener {
   constructor(registry: () => ChannelRegistry, deps: ItemDeliveryDeps) {
     this.#registry = registry;
     this.#deps = deps;
-    const { clock, messageWait, events } = deps;
+    const { clock, messageWait, events, log, faults } = deps;
+    this.#one = new OneDelivery({ registry, give: (...given) => this.#give(...given), clock, log, faults });
     this.sequencer = new Sequencer({ clock, messageWait, events, release: (message) => this.#deliver(message) });
   }
 
   onMessage(message: Message): void {
     if (message.type === 'item') {
+      if (message.item.deliver === 'one') {
+        this.#offer(message);
+        return;
+      }
       if (message.prefix !== undefined) {
         this.#deliverByPrefix(message, message.prefix);
         return;
@@ -207,6 +215,7 @@ export class ItemDelivery implements BackplaneListener {
 
   /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */
   finish(): void {
+    this.#one.finish();
     this.sequencer.finish();
     this.#deps.limiter?.finish();
   }
@@ -241,6 +250,16 @@ export class ItemDelivery implements BackplaneListener {
     if (receivers.size === 0) return;
     const delivery = new Delivery(item, this.#deps.clock.monotonic(), undefined, undefined, prefix);
     this.#give(delivery, receivers, message, performance.now());
+  }
+
+  /** It is given out at once, as far as those are concerned that follow the positions of its channel: it is nothing that they could miss. */
+  #offer(message: ItemMessage): void {
+    const { item, position } = message;
+    if (position !== undefined && this.#registry().has(item.channel)) {
+      this.positions.arrived(item.channel, position);
+      this.positions.passed(item.channel, position);
+    }
+    this.#one.offer(message);
   }
 
   #give(delivery: Delivery, subscribers: ReadonlySet<Subscriber>, message: ItemMessage, since: number): void {

@@ -135,6 +135,10 @@ export class ResponseHold
     return true;
   }
 
+  takes(delivery: Delivery): boolean {
+    return this.#isReady && this.fits(delivery, delivery.response);
+  }
+
   #wait(delivery: Delivery): void {
     this.#early ??= new EarlyItems(this.deps.subscriber.clientQueueSize);
     this.#early.add(delivery);

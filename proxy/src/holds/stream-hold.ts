@@ -187,6 +187,10 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     return true;
   }
 
+  takes(delivery: Delivery): boolean {
+    return this.#isOpen && this.#writer.fits(delivery, delivery.stream);
+  }
+
   /** All that is known may be out of date: the next link is fetched. Without one there is nothing to recover from. */
   recover(): void {
     if (this.#isOpen) this.#catchUp?.fetchInTurn('doubt');

@@ -206,6 +206,10 @@ export class Session
     return true;
   }
 
+  takes(delivery: Delivery): boolean {
+    return !this.#isGone && this.writer.fits(delivery, delivery.ws);
+  }
+
   /** Sessions have no ids to be behind with: their origins see to what they send. */
   recover(): void {}
 

@@ -18,6 +18,13 @@ export class RecordingSubscriber implements Subscriber {
     this.#take = take;
   }
 
+  /** Whether it would take an item that is for one subscriber. */
+  isFree = true;
+
+  takes(): boolean {
+    return this.isFree;
+  }
+
   deliver(delivery: Delivery): boolean {
     this.heard.push(delivery.item.id ?? '');
     return this.#take(delivery);

@@ -44,6 +44,7 @@ export interface HoldFixtureOptions extends Readonly<Partial<Record<keyof Option
 
 /** Ids of an item. */
 export interface Ids {
+  readonly deliver?: 'one';
   readonly id?: string;
   readonly 'prev-id'?: string;
   readonly meta?: Readonly<Record<string, string>>;

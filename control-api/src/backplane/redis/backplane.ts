@@ -18,6 +18,7 @@ import {
   type Position,
   type PrefixInterest,
 } from '../backplane.js';
+import { RedisClaims } from './claims.js';
 import type { RedisNetwork, RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
@@ -78,6 +79,7 @@ export class RedisBackplane implements Backplane, History, PrefixInterest {
   readonly #subscriptions: ChannelSubscriptions;
   readonly #prefixes: PrefixSubscriptions;
   readonly #batcher: PublishBatcher;
+  readonly #claims: RedisClaims;
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
 
@@ -95,10 +97,14 @@ export class RedisBackplane implements Backplane, History, PrefixInterest {
     const outlet = { events, listener: () => this.#listener };
     const sink = (subscription: ChannelSubscription) => new ChannelSink(subscription, outlet);
     const { warnings } = this.connections;
+    const node = newName();
+    const { idCacheTtl } = options;
+    this.#claims = new RedisClaims({ commands, keys, node, idCacheTtl, clock, warnings });
     this.#subscriptions = new ChannelSubscriptions({
       keys,
       subscribers,
       backfill: this.#backfill,
+      claims: this.#claims,
       sink,
       clock,
       random,
@@ -120,10 +126,10 @@ export class RedisBackplane implements Backplane, History, PrefixInterest {
       commands,
       keys,
       settings: {
-        node: newName(),
+        node,
         historySize: options.historySize,
         historyTtl: options.historyTtl,
-        idCacheTtl: options.idCacheTtl,
+        idCacheTtl,
         sharded,
       },
       clock,
@@ -213,6 +219,7 @@ export class RedisBackplane implements Backplane, History, PrefixInterest {
     this.#state = 'closed';
     this.#listener = undefined;
     const refusal = this.#refusal();
+    this.#claims.close();
     this.#batcher.close(refusal);
     this.#prefixes.close(refusal);
     this.#subscriptions.close(refusal);

@@ -99,6 +99,14 @@ export class RedisKeys {
     return { known: `${start}prefixes`, version: `${start}prefixes:v` };
   }
 
+  /** The keys by which nodes agree who gives an item of a channel to one subscriber; in the slot of the channel. */
+  claim(channel: string, id: string): ClaimKeys {
+    const start = this.#start(partitionOf(channel));
+    const wire = wireName(channel);
+    // The length as for ids.
+    return { claim: `${start}o:${wire.length}:${wire}:${id}`, turns: `${start}t:${wire}`, begun: `${start}t0:${wire}` };
+  }
+
   /** The same as `ChannelKeys.batch` for batches of any channels; only where these need not lie in one slot. */
   batch(node: string): string {
     return `${this.#start(0)}f:${node}`;
@@ -193,6 +201,16 @@ class KeysOfRecovers implements ChannelKeys {
   batch(node: string): string {
     return `${this.#start}recover:f:${node}`;
   }
+}
+
+/** What an item for one subscriber has in Redis, and the turns of its channel. */
+export interface ClaimKeys {
+  /** String: when the item was accepted; then `a`, the node that it is assigned to and since when; or `t` and who has taken it. */
+  readonly claim: string;
+  /** Sorted set of nodes, by when each was last assigned an item, in microseconds. */
+  readonly turns: string;
+  /** There while the turns have just begun. */
+  readonly begun: string;
 }
 
 /** The prefixes of a partition that some node has interest in. */

@@ -14,11 +14,16 @@ export type WorkerMessage =
   /** With the moment for which it is asked, in ms by the clock of the machine, which all its processes share. */
   | readonly ['head', number, string, number?]
   | readonly ['remove', number, string]
+  /** The answers to `one`: it has a subscriber, and asks whether it may give the item; it has none. */
+  | readonly ['take', number, number]
+  | readonly ['pass', number]
   | readonly ['close', number];
 
 /** From the primary; several in one post. */
 export type PrimaryMessage =
   | readonly ['message', Buffer]
+  /** One with a claim, whose number is first. */
+  | readonly ['one', number, Buffer]
   | readonly ['gap', Gap]
   /** The answer to the message of that number. Messages of a history page are bytes. */
   | readonly ['done', number, unknown]

@@ -189,6 +189,9 @@ export class WorkerBackplane implements Backplane, PrefixInterest {
         case 'message':
           this.#deliver(decodeMessage(message[1]));
           break;
+        case 'one':
+          this.#offer(decodeMessage(message[2]), message[1]);
+          break;
         case 'gap':
           if (this.#wants(message[1].channel, message[1].prefix)) this.#listener?.onGap(message[1]);
           break;
@@ -213,6 +216,19 @@ export class WorkerBackplane implements Backplane, PrefixInterest {
   #deliver(message: Message): void {
     if (message.type === 'item' && !this.#wants(message.item.channel, message.prefix)) return;
     this.#listener?.onMessage(message);
+  }
+
+  #offer(message: Message, n: number): void {
+    const pass = () => this.#send(['pass', n]);
+    // What is granted at once is answered by nothing.
+    const take = () =>
+      this.#ask((ask) => ['take', ask, n]).then(
+        (granted) => granted !== false,
+        () => false,
+      );
+    if (message.type !== 'item' || !this.#wants(message.item.channel, message.prefix)) pass();
+    else if (this.#listener === undefined) pass();
+    else this.#listener.onMessage({ ...message, claim: { take, pass } });
   }
 
   #wants(channel: string, prefix: string | undefined): boolean {

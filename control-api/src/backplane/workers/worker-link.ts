@@ -11,6 +11,7 @@ import {
 } from '../backplane.js';
 import { decodeBatch, encodeBatch, machineNow, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
 import { decodeMessage, encodeMessage, type MessageEncoder } from './message-bytes.js';
+import { OfferedClaims } from './offered-claims.js';
 import { TurnEnd } from './turn-end.js';
 
 /** One end of a connection that keeps order and loses nothing while both ends live. */
@@ -41,11 +42,13 @@ export interface WorkerLinkOptions {
  * turn of the event loop goes in one post.
  */
 export class WorkerLink implements BackplaneListener {
+  readonly claims = true;
   readonly #share: Backplane;
   readonly #port: LinkPort;
   readonly #encoder: MessageEncoder;
   readonly #clock: Clock;
   readonly #turn: TurnEnd;
+  readonly #offered: OfferedClaims;
   #outgoing: PrimaryMessage[] = [];
   #sentReason: string | undefined;
   #timer: unknown;
@@ -57,6 +60,7 @@ export class WorkerLink implements BackplaneListener {
     this.#port = port;
     this.#encoder = encoder;
     this.#clock = clock;
+    this.#offered = new OfferedClaims(clock);
     port.listen(
       (batch) => {
         for (const message of decodeBatch<WorkerMessage>(batch as Buffer)) this.#handle(message);
@@ -67,6 +71,12 @@ export class WorkerLink implements BackplaneListener {
   }
 
   onMessage(message: Message): void {
+    if (message.type === 'item' && message.claim !== undefined) {
+      const { claim, ...plain } = message;
+      const n = this.#offered.offer(claim);
+      if (n !== undefined) this.#send(['one', n, this.#encoder.encode(plain)]);
+      return;
+    }
     this.#send(['message', this.#encoder.encode(message)]);
   }
 
@@ -78,6 +88,7 @@ export class WorkerLink implements BackplaneListener {
   close(): Promise<void> {
     this.#isClosed = true;
     this.#outgoing = [];
+    this.#offered.close();
     this.#clock.clear(this.#timer);
     return this.#share.close();
   }
@@ -110,6 +121,12 @@ export class WorkerLink implements BackplaneListener {
         break;
       case 'remove':
         this.#answer(message[1], historyOf(this.#share)?.remove(message[2]));
+        break;
+      case 'take':
+        this.#answer(message[1], this.#offered.take(message[2]));
+        break;
+      case 'pass':
+        this.#offered.pass(message[1]);
         break;
       case 'close':
         this.#answer(message[1], this.#share.close());

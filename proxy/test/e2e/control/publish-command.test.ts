@@ -46,6 +46,15 @@ t.test('what the receipt says that is worth a line is on standard error', async 
     t.same(await publish(t, ours, ['--spec', spec, 'c', 'x']), done, 'of others nothing is believed');
 });
 
+t.test('several channels: one item goes to all of them, and each that nobody is on is named', async (t) => {
+  const fixture = await startPublishFixture(t);
+  const args = ['--channel', 'nobody', '--channel', 'none', 'c', 'x'];
+  const stderr = 'Note: items[1], items[2] reached nobody.\n';
+  t.same(await publish(t, ours, ['--spec', fixture.http, ...args]), { ...done, stderr });
+  t.same(await publish(t, ours, ['--spec', fixture.zeromq, ...args]), done);
+  t.same([await fixture.next(), await fixture.next()], [everything, everything]);
+});
+
 t.test('over ZeroMQ: the same item, and the process ends once it is written', async (t) => {
   const fixture = await startPublishFixture(t);
   t.same(await publish(t, ours, ['--spec', fixture.zeromq, 'c', 'x']), done);

@@ -37,6 +37,8 @@ function isLike({ item, headers }: ItemMessage, other: Message | undefined): boo
     item.prevId === its.prevId &&
     item.size === its.size &&
     item.noSeq === its.noSeq &&
+    // Those for one subscriber have the id of each by which it is claimed.
+    item.deliver !== 'one' &&
     item.version === its.version &&
     item.versionEpoch === its.versionEpoch &&
     headers === other.headers

@@ -235,11 +235,16 @@ export async function readHistory(
     // A limit that the start did not use up lets one too many through.
     if (messages.length >= limit) break;
     if (position.offset !== end.offset + 1 || message?.type !== 'item') return undefined;
-    messages.push(message);
+    if (isForAll(message)) messages.push(message);
     end = position;
   }
   if (messages.length < limit && end.offset < page.top && !page.more) return undefined;
   return { messages, end, complete: end.offset >= page.top };
+}
+
+/** An item for one subscriber is for nobody who comes later: it has its place in the history, and is left out. */
+function isForAll({ item }: ItemMessage): boolean {
+  return item.deliver !== 'one';
 }
 
 /** Where a channel stands in Redis. Rejects as {@link readHistory} does. */
@@ -268,10 +273,10 @@ async function readLast(
     if (position.offset > top || messages.length >= limit) break;
     if (position.offset !== next) messages = [];
     next = position.offset + 1;
-    if (message?.type === 'item') messages.push({ ...message, position });
-    else messages = [];
+    if (message?.type !== 'item') messages = [];
+    else if (isForAll(message)) messages.push({ ...message, position });
   }
-  const end = messages.at(-1)?.position ?? { epoch, offset: top };
+  const end = { epoch, offset: next === 0 ? top : next - 1 };
   return { messages, end, complete: end.offset >= top };
 }
 

@@ -3,6 +3,7 @@ import type { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Message, Position } from '../../backplane.js';
+import type { RedisClaims } from '../claims.js';
 import type { SubscriberConnection, Subscribers } from '../connection/subscribers.js';
 import { decodePayload, parseFrame } from '../envelope.js';
 import { type ConnectionWarnings, FOREIGN_KEY, type RedisEvents } from '../events.js';
@@ -29,6 +30,7 @@ export interface ChannelSubscriptionsOptions {
   readonly keys: RedisKeys;
   readonly subscribers: () => Subscribers;
   readonly backfill: Backfill;
+  readonly claims: Pick<RedisClaims, 'of'>;
   /** Where the messages of a channel go. */
   readonly sink: (subscription: ChannelSubscription) => CursorSink<Message>;
   readonly clock: Clock;
@@ -124,10 +126,15 @@ export class ChannelSubscriptions {
       return true;
     }
     const { position, payload, acceptedAt } = parsed;
-    const { id, message, fault } = decodePayload(payload, position);
+    const envelope = decodePayload(payload, position);
+    const { id } = envelope;
+    const message = this.#options.claims.of(envelope, acceptedAt);
     if (message === undefined) {
       this.#options.events.unreadable();
-      this.#options.log.error({ channel: subscription.channel, fault }, 'a message in redis cannot be read');
+      this.#options.log.error(
+        { channel: subscription.channel, fault: envelope.fault },
+        'a message in redis cannot be read',
+      );
     }
     cursor.live({ position, id, size: payload.length, message, acceptedAt });
     this.#options.backfill.schedule(subscription);

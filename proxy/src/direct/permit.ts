@@ -28,12 +28,13 @@ export interface Permit {
   allows(channel: string): boolean;
 }
 
-/** Longest time of a hold by its instruct, in s: what a timer of an instruct may be. */
-const MAX_SECONDS = 2 ** 31 - 1;
+/** The last second that an HTTP date can name, in ms since the epoch. */
+const LAST_DATE = 253_402_300_799_000;
 
-/** Whole seconds until a permit ends, 1 at least. */
-export function secondsUntil({ until }: Permit, now: number): number {
-  return Math.min(Math.max(Math.ceil((until - now) / 1_000), 1), MAX_SECONDS);
+/** The second at which what is held by a permit ends, as an HTTP date has it, in ms since the epoch; undefined for never. */
+export function endOf({ until }: Permit): number | undefined {
+  if (until === Number.POSITIVE_INFINITY) return undefined;
+  return Math.min(Math.ceil(until / 1_000) * 1_000, LAST_DATE);
 }
 
 /** Channels one after another, with whatever is wrong in the way they are given. */

@@ -1,6 +1,7 @@
 /** The table of routes of the control API: each row says what its caller may do. */
 import t from 'tap';
 import {
+  type ChannelHistory,
   type ChannelTaps,
   type ClusterViews,
   LocalBackplane,
@@ -18,7 +19,7 @@ const publisher = new Publisher({
   events: new RecordingEvents(),
   log: silentLog,
 });
-const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps };
+const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps, history: {} as ChannelHistory };
 
 t.test('every route names the permission that it needs; only the greeting needs none', async (t) => {
   const rows = controlRoutes({
@@ -33,12 +34,24 @@ t.test('every route names the permission that it needs; only the greeting needs 
     [
       '* / none',
       'POST /publish/? publish',
+      'POST /publish/{channel+} publish',
       'POST /recover/? recover',
       'GET /nodes/? view',
       'GET /channels/{name} view',
+      'GET /channels/{name}/members view',
       'GET /channels/{name}/items tap',
+      'GET /channels/{name}/history tap',
+      'DELETE /channels/{name}/history disconnect',
+      'GET /channels view',
+      'GET /connections view',
       'GET /connections/{id+} view',
       'DELETE /connections/{id+} disconnect',
+      'POST /connections/{id+} publish',
+      'POST /connections/{id+}/subscribe subscribe',
+      'POST /connections/{id+}/unsubscribe subscribe',
+      'GET /users/{user+} view',
+      'DELETE /users/{user+} disconnect',
+      'POST /users/{user+} publish',
       'POST /tokens/revoke/? disconnect',
       'GET /drain/? view',
       'POST /drain/? disconnect',
@@ -49,5 +62,5 @@ t.test('every route names the permission that it needs; only the greeting needs 
 
 t.test('without views and a drain their paths are not there', async (t) => {
   const paths = controlRoutes({ publisher, pushInHttpMaxBodySize: 1 }).map(({ path }) => path);
-  t.strictSame(paths, ['/', '/publish/?', '/recover/?']);
+  t.strictSame(paths, ['/', '/publish/?', '/publish/{channel+}', '/recover/?']);
 });

@@ -1,9 +1,10 @@
 /** Revoking tokens of clients by the control API: kept for all nodes first, then said to those that run. */
 import { isLongName, readJsonBytes } from '@holdfast/grip';
 import type { RevocationStore } from '../cluster/revocations.js';
-import { type Answer, answerTo, badRevocation, tooManyRevocations } from '../http/answer.js';
+import { type Answer, answerTo, argumentRefused, shown, tooManyRevocations } from '../http/answer.js';
 import type { Clock } from '../runtime/clock.js';
 import type { ClusterViews } from './cluster-views.js';
+import { isCount } from './connection-answers.js';
 
 /** What it uses. */
 export interface TokenRevocationsOptions {
@@ -30,23 +31,25 @@ export class TokenRevocations {
     const { cluster, store, clock, tokenLifetimeMax } = this.#options;
     const now = clock.wall();
     const { value } = readJsonBytes(body);
-    if (typeof value !== 'object' || value === null) return badRevocation('it is no JSON object');
+    if (typeof value !== 'object' || value === null) return argumentRefused('it is no JSON object');
     const { sub, before = Math.floor(now / 1_000) + 1, ...others } = value as Readonly<Record<string, unknown>>;
-    if (Object.keys(others).length > 0) return badRevocation('it has a member other than sub and before');
-    if (typeof sub !== 'string' || sub === '' || isLongName(sub)) return badRevocation('sub is no text, or too long');
+    if (Object.keys(others).length > 0) return argumentRefused('it has a member other than sub and before');
+    if (typeof sub !== 'string' || sub === '' || isLongName(sub)) return argumentRefused('sub is no text, or too long');
     if (typeof before !== 'number' || !Number.isFinite(before) || before < 0)
-      return badRevocation('before is no number of seconds since the epoch');
+      return argumentRefused('before is no number of seconds since the epoch');
     // A token that is issued later, but before that time, lives as long again.
     const until = Math.max(now, before * 1_000) + tokenLifetimeMax;
-    if (until > Number.MAX_SAFE_INTEGER) return badRevocation('before is too far away');
+    if (until > Number.MAX_SAFE_INTEGER) return argumentRefused('before is too far away');
     const revocation = { sub, before, until };
     try {
       if (!(await store.keep(revocation))) return tooManyRevocations;
     } catch (error) {
       return answerTo(error);
     }
-    const answer = await cluster.answer({ about: 'revoke', revocations: [revocation] });
-    if (answer.view === undefined) return answer;
-    return { ...answer, view: { message: 'Revoked', sub, before, ...answer.view } };
+    const read = (answer: unknown) => (isCount(answer) ? answer : undefined);
+    return await cluster.gather({ about: 'revoke', revocations: [revocation] }, read, (replies, silent) => {
+      const ended = replies.reduce((sum, { answer }) => sum + answer, 0);
+      return shown({ message: 'Revoked', sub, before, ended, silent });
+    });
   }
 }

@@ -47,6 +47,7 @@ const SHORT = 300;
 
 const QUESTIONS: readonly Question[] = [
   { about: 'channel', name: '' },
+  { about: 'members', name: 'a' },
   { about: 'channel', name: 'a/b?c "d" {e} ☃ \n' },
   { about: 'connection', id: 'abc-1' },
   { about: 'disconnect', id: 'abc-1' },

@@ -32,6 +32,8 @@ export interface GripHeaders {
   /** Of Grip-Status or, without it, of the response. */
   readonly status: { readonly code: number; readonly reason: string };
   readonly links: Links;
+  /** Grip-Position: the client is to learn where the channels stand. */
+  readonly position: boolean;
   readonly resumeToken: ResumeTokenWish | undefined;
 }
 
@@ -47,6 +49,7 @@ export const gripFields: readonly string[] = [
   'Grip-Set-Meta',
   'Grip-Status',
   'Grip-Expose-Headers',
+  'Grip-Position',
 ];
 
 const knownFields: ReadonlySet<string> = new Set(gripFields.map((name) => name.toLowerCase()));
@@ -78,6 +81,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     meta: parseMeta(headerValues(headers, 'grip-set-meta')),
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
+    position: parsePositionWish(headerValue(headers, 'grip-position')),
     resumeToken: parseResumeToken(headerValue(headers, 'grip-resume-token')),
   };
 }
@@ -88,8 +92,9 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
-  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status, resumeToken } =
-    parseGripHeaders(head);
+  const fields = parseGripHeaders(head);
+  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status } = fields;
+  const { position, resumeToken } = fields;
   const response = {
     code: status.code,
     reason: status.reason || reasonPhrase(status.code),
@@ -99,6 +104,7 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
   if (mode === undefined) instruct.channels = channels;
   else instruct.hold = makeHold(mode, channels, timeout, keepAlive, expires);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
+  if (position) instruct.position = true;
   if (resumeToken !== undefined) instruct.resumeToken = resumeToken;
   return instruct;
 }
@@ -126,6 +132,12 @@ export function clientHeaders(headers: RawHeaders, exposed?: readonly string[]):
 function parseMode(text: string | undefined): HoldMode | undefined {
   if (text === undefined || isHoldMode(text)) return text;
   throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Hold must be set to either 'response' or 'stream'");
+}
+
+/** The only wish that there is. */
+function parsePositionWish(text: string | undefined): boolean {
+  if (text === undefined || text === 'request') return text !== undefined;
+  throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Position must be set to 'request'");
 }
 
 function parseTimeout(text: string | undefined): number | undefined {

@@ -63,6 +63,8 @@ export interface Instruct {
   /** Names in lower case, of the only headers that the client may see; absent if it may see all. */
   readonly exposeHeaders?: readonly string[];
   readonly response: InstructResponse;
+  /** Without a hold: the response is to say where `channels` stand. Absent if not. */
+  readonly position?: true;
   /** The client may come back without the origin being asked; absent if it may not. */
   readonly resumeToken?: ResumeTokenWish;
   /** In the JSON form, the first members that mean nothing, for the log; absent if there are none. */

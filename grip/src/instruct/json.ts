@@ -1,6 +1,6 @@
 /** The JSON form of an instruct: what it says, and which of its members mean nothing. */
 import { Buffer } from 'node:buffer';
-import { type Channel, makeChannel } from '../channel.js';
+import { type Channel, makeChannel, withInitial } from '../channel.js';
 import { GripError } from '../errors.js';
 import { Fields, isJsonObject, type JsonObject } from '../wire/fields.js';
 import { type ResponseHead, reasonPhrase } from '../wire/head.js';
@@ -46,6 +46,7 @@ export function parseInstructJson(head: ResponseHead, body: Buffer): Instruct {
     ...(grip.exposeHeaders && { exposeHeaders: grip.exposeHeaders }),
     ...resumeTokenOf(hold, grip),
     response,
+    ...(grip.position && { position: true as const }),
     ...(unknown && { unknown }),
   };
 }
@@ -100,8 +101,15 @@ function channelsOf(hold: Fields): Channel[] {
     const name = fields.string('name');
     if (name === undefined) throw fields.missing('name');
     const prevId = fields.string('prev-id');
-    return makeChannel(name, prevId, fields.strings('filters', 'filters contains value with wrong type') ?? []);
+    const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
+    const channel = makeChannel(name, prevId, filters, fields.boolean('pattern'));
+    return withInitial(channel, countOrText(fields, 'initial'), fields.string('since'));
   });
+}
+
+/** A member that may be a number too. */
+function countOrText(fields: Fields, key: string): string | undefined {
+  return typeof fields.value(key) === 'number' ? String(fields.integer(key)) : fields.string(key);
 }
 
 /**
@@ -137,7 +145,7 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
 
 const INSTRUCT = ['hold', 'response'];
 const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'expires', 'meta', 'resume-token'];
-const CHANNEL = ['name', 'prev-id', 'filters'];
+const CHANNEL = ['name', 'prev-id', 'filters', 'pattern', 'initial', 'since'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
 

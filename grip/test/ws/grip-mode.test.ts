@@ -363,3 +363,18 @@ t.test('any text and any JSON is a control message or a reason', async (t) => {
     }),
   );
 });
+
+t.test('a subscription may be to a pattern', async (t) => {
+  const written = (control: WsControl) => parseWsControl(formatWsControl(control));
+  for (const control of [
+    { type: 'subscribe', channel: 'a-*', pattern: true, filters: ['skip-self'] },
+    { type: 'unsubscribe', channel: 'a-*', pattern: true },
+  ] as const)
+    t.strictSame(written(control), control);
+  t.strictSame(parseWsControl('{"type":"subscribe","channel":"a-*","pattern":false}'), {
+    type: 'subscribe',
+    channel: 'a-*',
+    filters: [],
+  });
+  t.match(parseWsControl('{"type":"subscribe","channel":"a-*","pattern":1}'), { type: 'invalid' });
+});

@@ -7,8 +7,11 @@ import {
   IdCache,
   LocalBackplane,
   LocalHistory,
+  LocalOccupancy,
+  type Occupancy,
   RedisBackplane,
   RedisNodes,
+  RedisOccupancy,
   RedisRevocations,
   type RevocationStore,
   Revocations,
@@ -28,6 +31,8 @@ export interface ClusterAccess {
   readonly backplane: Backplane;
   /** To be joined after the backplane was started, and left before it is closed. */
   readonly cluster: Cluster;
+  /** Counts one set of members over all nodes, which are kept for so many ms after their last connection; see `Occupancy`. */
+  readonly occupancy: (set: string, delay: number) => Occupancy;
   /** What nodes that start later are to know; used after the backplane was started. */
   readonly revocations: RevocationStore;
   /** Lets go of what else was opened; after the backplane is closed. */
@@ -67,8 +72,9 @@ function makeStandalone(
     isOn: historySize === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
+  const occupancy = (_: string, delay: number) => new LocalOccupancy({ clock, delay });
   const revocations = new Revocations(clock);
-  return { backplane, cluster: new StandaloneNode(clock), revocations, close: () => routes.close() };
+  return { backplane, cluster: new StandaloneNode(clock), occupancy, revocations, close: () => routes.close() };
 }
 
 function makeRedis(
@@ -95,7 +101,11 @@ function makeRedis(
   });
   const { connections } = backplane;
   const cluster = new RedisNodes({ connections, clock, log: log.child('nodes') });
-  return { backplane, cluster, revocations: new RedisRevocations(connections, clock), close: () => {} };
+  const node = randomBytes(9).toString('base64url');
+  const occupancy = (set: string, delay: number) =>
+    new RedisOccupancy({ connections, set, node, clock, delay, log: log.child('nodes') });
+  const revocations = new RedisRevocations(connections, clock);
+  return { backplane, cluster, occupancy, revocations, close: () => {} };
 }
 
 function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {

@@ -98,8 +98,12 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
       : new SubscribeOrigin(placeOf(target, route), faults);
   const originOf = originsOf(origins, builtInOf);
   const holdLog = log.child('hold');
-  const warnings = new OriginWarnings(log.child('request'), clock, config, (route, code) =>
-    originTimes.failed(route?.id, code),
+  const warnings = new OriginWarnings(
+    log.child('request'),
+    clock,
+    config,
+    (route, code) => originTimes.failed(route?.id, code),
+    telemetry.targetFailed,
   );
   const { clientQueueSize, slowClientPolicy, gapPolicy } = config;
   const subscriber: SubscriberDeps = {

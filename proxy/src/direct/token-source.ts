@@ -52,7 +52,9 @@ export function protocolBeside(headers: RawHeaders): string | undefined {
  * The request without the token in its query, which is in Authorization from here on if it counts. Where that is there already, both
  * are: two ways at once.
  */
-export function withoutToken(request: ClientRequest, { name, counts }: TokenParameter): ClientRequest {
+export function withoutToken(request: ClientRequest, parameter: TokenParameter | undefined): ClientRequest {
+  if (parameter === undefined) return request;
+  const { name, counts } = parameter;
   const taken = takeParameter(request.path, name);
   if (taken === undefined) return request;
   const { headers } = request;

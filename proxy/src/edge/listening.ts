@@ -132,3 +132,25 @@ function idOf(file: string, name: string): number {
   }
   throw new EdgeError('ERR_EDGE_LISTEN', `no such name in ${file}: ${name}`);
 }
+
+/**
+ * Has a server of node listen, as a listener says. With `isShared` other
+ * processes have the same listeners: each binds the port beside the others where node can do that, else a primary has bound it, as it has
+ * bound unix sockets. Rejects with an EdgeError.
+ */
+export async function listenOn(server: Server, listener: Listener, isShared: boolean): Promise<BoundListener> {
+  const { host = '0.0.0.0', port = 0, path } = listener;
+  if (path !== undefined && !isShared) await prepareSocketFile(path);
+  const shared = isShared && nodeReusesPorts() ? { reusePort: true } : {};
+  await new Promise<void>((resolve, reject) => {
+    server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
+    if (path !== undefined) server.listen(path, () => resolve());
+    else server.listen({ ...shared, host, port, backlog: BACKLOG }, () => resolve());
+  });
+  if (path !== undefined) applySocketOwner(listener);
+  const bound = server.address() as AddressInfo;
+  return boundTo(listener, bound.address, bound.port);
+}
+
+/** Connections that wait to be accepted: after a restart all clients come back at once. */
+const BACKLOG = 4_096;

@@ -36,7 +36,7 @@ export function follow(waited: readonly Delivery[], list: SubscriptionList, miss
   const before = missed?.item.id === undefined ? undefined : list.find(missed.item.channel)?.prevId;
   if (missed !== undefined && before !== undefined) check(missed, before);
   for (const delivery of waited) {
-    const subscription = list.find(delivery.item.channel);
+    const subscription = list.through(delivery);
     if (subscription === undefined) continue;
     const { channel, prevId } = subscription;
     if (prevId !== undefined && delivery.item.prevId === prevId) {
@@ -134,8 +134,9 @@ export class CatchUp {
    * need not come before it. An item that a server is asked about may not: it could come into the middle of a body.
    * True also when the link has answered, as long as its body, which should then be empty, has not begun.
    */
-  lets({ item, stream }: Pick<Delivery, 'item' | 'stream'>): boolean {
-    const subscription = this.#list.find(item.channel);
+  lets(delivery: Pick<Delivery, 'item' | 'stream' | 'prefix'>): boolean {
+    const { item, stream } = delivery;
+    const subscription = this.#list.through(delivery);
     if (subscription === undefined || this.#need === 'gap' || stream?.action === 'hint') return false;
     const { prevId, plan } = subscription;
     if (plan.steps.some(({ kind }) => kind === 'http')) return false;

@@ -15,6 +15,7 @@ import type { LinkScope } from '../links/link-scope.js';
 import type { NextLinkDeps } from '../links/next-link.js';
 import type { UpdateLimiter } from '../links/update-limiter.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
+import { patternOf } from '../routes/channel-pattern.js';
 import { type Clock, stampOf } from '../runtime/clock.js';
 
 /** What opened a hold: the exchange between client and origin. */
@@ -57,6 +58,8 @@ export interface Opening {
   readonly connectionSubscriptionMax: number;
   /** The client's `Last-Event-ID`, which may be the origin's or ours. */
   readonly lastEventId?: string | undefined;
+  /** It came in the query, so that it can only be ours: where it is none, what was missed is lost. */
+  readonly mustResume?: boolean;
 }
 
 /** What one hold is made from. */
@@ -125,12 +128,25 @@ export function channelList(
   for (const name of implicit) list.set(name, { name, filters: [] });
   let count = 0;
   const wishes = instruct.hold?.channels ?? instruct.channels ?? [];
+  const tooMany = ({ name: first }: { readonly name: string }) => {
+    const channels = new Set(wishes.map(({ name }) => name)).size;
+    overChannels.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first });
+  };
   for (const wish of wishes) {
+    if (wish.isPattern) {
+      const pattern = patternOf(scope.route, wish.name, events);
+      if (typeof pattern === 'string') throw new GripError('ERR_GRIP_INSTRUCT', pattern);
+      if (!list.hasPattern(pattern) && ++count > connectionSubscriptionMax) {
+        tooMany(wish);
+        break;
+      }
+      list.setPattern(pattern, wish);
+      continue;
+    }
     const channel = channelOf(scope.route, wish.name);
     if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(scope.route, wish.name, events));
     if (!list.has(channel) && ++count > connectionSubscriptionMax) {
-      const channels = new Set(wishes.map(({ name }) => name)).size;
-      overChannels.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
+      tooMany(wish);
       break;
     }
     list.set(channel, wish);
@@ -191,7 +207,8 @@ export function replayOf({ replay }: HoldDeps, { route }: LinkScope): ReplayDeps
 }
 
 /** What a hold was that is over. */
-interface HoldEnd extends Pick<SubscriberEnd, 'channels' | 'items' | 'dropped'> {
+interface HoldEnd extends Pick<SubscriberEnd, 'items' | 'dropped'> {
+  readonly list: SubscriptionList;
   /** When it began, by the monotonic clock. */
   readonly since: number;
   /** Its link to be notified, in this scope; undefined where there is none. */
@@ -206,14 +223,14 @@ interface HoldEnd extends Pick<SubscriberEnd, 'channels' | 'items' | 'dropped'> 
 export function endOf(
   hold: Subscriber & { readonly kind: 'response' | 'stream' },
   reason: CloseReason,
-  { since, channels, items, dropped, gone, scope }: HoldEnd,
+  { since, list, items, dropped, gone, scope }: HoldEnd,
   deps: HoldDeps,
 ): SubscriberEnd {
   const { clock, registry, events } = deps.subscriber;
   const { kind } = hold;
-  registry.leave(hold);
-  registry.remove(hold, channels);
+  registry.leave(hold, reason === 'retried');
+  registry.remove(hold, list.channels, list.patterns);
   events.subscriberEnded(kind, reason);
   if (gone !== undefined && reason !== 'shutdown') reportGone(gone, scope, deps.links.client);
-  return { kind, reason, items, dropped, duration: clock.monotonic() - since, channels };
+  return { kind, reason, items, dropped, duration: clock.monotonic() - since, channels: list.names };
 }

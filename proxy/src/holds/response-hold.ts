@@ -7,6 +7,7 @@ import { GripError, type HttpResponseFormat, type HttpResponseSend, type Respons
 import { answerPlain, answerWhole, type Failure } from '../answers/answers.js';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery, ResponseAnswer } from '../channels/delivery.js';
+import { memberOf } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -74,16 +75,17 @@ export class ResponseHold
     const unsure = replay === undefined ? [] : unverified(start.list.all, deps.sequencer);
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
-    registry.enter(this, start.instruct.hold?.expires);
-    const live = registry.add(this, start.list.channels);
+    const { channels, patterns, meta } = start.list;
+    registry.enter(this, meta, start.instruct.hold?.expires);
+    const live = registry.add(this, channels, patterns, memberOf(start.scope.route, meta));
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
     if (replay !== undefined) {
       const watch = (read: Promise<void>) => deps.subscriber.faults.watch('history', read, this);
-      this.#replay = new ResponseReplay(replay, deps.sequencer, live, watch);
+      this.#replay = new ResponseReplay(replay, deps.sequencer, live, watch, start);
     }
-    if (unsure.length > 0) {
+    if (unsure.length > 0 || this.#replay?.hasInitial === true) {
       this.#askHistory(unsure, () => {
         for (const channel of overtaken) deps.sequencer.forgetLastId(channel);
         if (overtaken.length > 0) this.#overtaken = true;
@@ -124,7 +126,7 @@ export class ResponseHold
       this.#wait(delivery);
       return true;
     }
-    const subscription = this.#start.list.find(delivery.item.channel);
+    const subscription = this.#start.list.through(delivery);
     if (subscription === undefined) return false;
     const { prevId } = subscription;
     if (prevId !== undefined && delivery.item.prevId !== prevId)
@@ -183,8 +185,8 @@ export class ResponseHold
   }
 
   view(): ConnectionView {
-    const { channels } = this.#start.list;
-    return viewOf('response', this.#start, channels, this.deps.subscriber.clock, this.#since, 0);
+    const { names } = this.#start.list;
+    return viewOf('response', this.#start, names, this.deps.subscriber.clock, this.#since, 0);
   }
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */
@@ -255,7 +257,7 @@ export class ResponseHold
     } catch (error) {
       if (!(error instanceof GripError)) throw error;
       const { events, log } = this.deps.subscriber;
-      events.itemDropped('response', 'patch-limit');
+      events.itemDropped('response', 'patch-limit', delivery.item.channel);
       log.warn({ id: this.id, error: error.message }, 'item not delivered: its patch was refused');
       return undefined;
     }
@@ -303,7 +305,7 @@ export class ResponseHold
     if (format?.action === 'send') {
       this.#replay?.used();
       this.#take(delivery, format, subscription);
-    } else subscription.prevId = delivery.item.id;
+    } else if (subscription.prevId !== undefined) subscription.prevId = delivery.item.id;
   }
 
   /**
@@ -389,11 +391,6 @@ export class ResponseHold
     this.deps.subscriber.clock.clear(this.#timer);
     const { instruct, list, scope } = this.#start;
     const gone = reason === 'origin-failed' ? undefined : instruct.links.gone;
-    return endOf(
-      this,
-      reason,
-      { since: this.#since, channels: list.channels, items, dropped: 0, gone, scope },
-      this.deps,
-    );
+    return endOf(this, reason, { since: this.#since, list, items, dropped: 0, gone, scope }, this.deps);
   }
 }

@@ -7,7 +7,7 @@ import type { GoneLink, Instruct, InstructResponse } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon, type SubscriberEnd } from '../channels/subscriber-deps.js';
+import { endIncomplete, type SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import { type ClientResponse, type ResponseHandler, StreamPiece } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
@@ -15,9 +15,18 @@ import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
 import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
 import { channelList, endOf, type ItemQueue, isOvertaken, queued, replayOf, viewOf } from './hold.js';
 import { StreamReplay } from './hold-replay.js';
+import { StreamChannels } from './stream-channels.js';
 import type { StreamTerms } from './stream-opening.js';
-import { headOf, headWaits, relistStream, StreamBody, subscribeStream, termsOf } from './stream-opening.js';
-import { reportFailure, reportLate, warnOfFilters } from './stream-reports.js';
+import {
+  headOf,
+  headWaits,
+  missedBefore,
+  relistStream,
+  StreamBody,
+  subscribeStream,
+  termsOf,
+} from './stream-opening.js';
+import { reportFailure, warnOfFilters } from './stream-reports.js';
 import { type StreamReceiver, StreamWriter } from './stream-writer.js';
 
 /**
@@ -76,7 +85,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#terms = termsOf(instruct);
     this.#response.setHandler(this);
     events.subscriberOpened('stream');
-    registry.enter(this, instruct.hold?.expires);
+    registry.enter(this, list.meta, instruct.hold?.expires);
     this.#live = this.#subscribe();
     const replay = instruct.hold === undefined ? undefined : replayOf(deps, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...deps, replay });
@@ -94,6 +103,11 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   get waiting(): number {
     return this.#response.waiting;
+  }
+
+  /** Until a link's next answer, which has channels of its own. */
+  get subscriptions(): StreamChannels {
+    return new StreamChannels(this, this.#scope.route, this.#list, this.#replay, this.#deps.subscriber.registry);
   }
 
   get isDebug(): boolean {
@@ -124,10 +138,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#head = undefined;
     try {
       this.#body = this.#makeBody();
-      const missed = this.#replay?.missedByClient;
-      // The origin did not know of what cannot be replayed, and may have it behind its link.
-      if (missed?.complete === false) this.#catchUp?.outdate();
-      if (missed?.complete === false && this.#catchUp === undefined) reportLate(this, this.#deps.subscriber);
+      const missed = missedBefore(this, this.#replay, this.#catchUp, this.#deps.subscriber);
       this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
     } catch (error) {
       this.#leave('origin-failed');
@@ -172,7 +183,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (format.action === 'hint' && !this.#terms.hasNext) return false;
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
-    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#queue = queued(this.#queue, delivery);
+    else if (this.#writer.admitsItem(this.#queue, delivery)) this.#queue = queued(this.#queue, delivery);
     return true;
   }
 
@@ -183,10 +194,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   missed(): void {
-    const { subscriber } = this.#deps;
     if (this.#terms.hasNext) this.recover();
-    else if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
+    else endIncomplete(this, this.#list, this.#deps.subscriber, () => this.#end('items-lost', true));
   }
 
   /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
@@ -204,7 +213,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   expiryDue(): void {
     if (this.#terms.hasNext) this.#catchUp?.expired(this.#isOpen);
     else {
-      this.#deps.subscriber.registry.remove(this, this.#list.channels);
+      this.#deps.subscriber.registry.remove(this, this.#list.channels, this.#list.patterns);
       this.#endWhenOpen('expired');
     }
   }
@@ -226,7 +235,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
-    return viewOf('stream', it, this.#list.channels, this.#deps.subscriber.clock, this.#since, this.#writer.items);
+    return viewOf('stream', it, this.#list.names, this.#deps.subscriber.clock, this.#since, this.#writer.items);
   }
 
   onWritable(): void {
@@ -254,7 +263,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
-    relistStream(this, instruct, list, before, this.#deps.subscriber);
+    relistStream(this, { instruct, scope, list }, before, this.#deps.subscriber);
   }
 
   linkData(chunk: Buffer): boolean {
@@ -304,15 +313,15 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   #subscribe(): Promise<void> | undefined {
-    return subscribeStream(this, this.#list.channels, this.#deps.subscriber, (error) => {
+    return subscribeStream(this, this.#list, this.#scope, this.#deps.subscriber, (error) => {
       if (this.#hasHead) this.#end('origin-failed');
       else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
     });
   }
 
   #openedHold(): void {
-    const name = this.#terms.hasNext ? undefined : this.#list.tracked?.name;
     const missed = this.#replay?.takeMissedByClient();
+    const name = this.#terms.hasNext ? undefined : this.#list.tracked?.name;
     if (name !== undefined) this.fail(`channel '${name}' specifies prev-id, but no next link found`, 'link-failed');
     else if (missed === undefined) this.#hold();
     else this.#writer.replay(missed, () => this.#hold());
@@ -356,7 +365,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   /** An item that is next, or shows that one is missing. */
   #take(delivery: Delivery): void {
     const format = delivery.stream;
-    const subscription = this.#list.find(delivery.item.channel);
+    const subscription = this.#list.through(delivery);
     if (format === undefined || subscription === undefined) return;
     this.#catchUp?.active(delivery.at);
     const { prevId, channel } = subscription;
@@ -397,8 +406,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#writer.stop(reason === 'shutdown');
     this.#catchUp?.stop();
     const { items, dropped } = this.#writer;
-    const { channels } = this.#list;
-    const said = { since: this.#since, channels, items, dropped, gone: this.#gone, scope: this.#scope };
+    const said = { since: this.#since, list: this.#list, items, dropped, gone: this.#gone, scope: this.#scope };
     return endOf(this, reason, said, this.#deps);
   }
 }

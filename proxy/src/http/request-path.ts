@@ -20,7 +20,7 @@ export function parametersOf(path: string): URLSearchParams {
   return new URLSearchParams(queryOf(path));
 }
 
-/** A path without a parameter, and what that said. */
+/** A path without a parameter of its query, and the value of that as it was sent. */
 export interface TakenParameter {
   readonly path: string;
   readonly value: string;
@@ -32,7 +32,7 @@ export interface TakenParameter {
  */
 export function takeParameter(path: string, name: string): TakenParameter | undefined {
   const mark = path.indexOf('?');
-  if (mark === -1) return undefined;
+  if (mark === -1 || !path.includes(name, mark)) return undefined;
   let value: string | undefined;
   const others = path
     .slice(mark + 1)

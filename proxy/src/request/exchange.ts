@@ -1,6 +1,7 @@
 /** One client request from its head to its answer, as a state machine. */
 import { CodedError, type HoldMode, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, type Failure, failureOf } from '../answers/answers.js';
+import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import { type LimitedBody, restOf } from '../clients/body-limits.js';
 import type { Coding } from '../decoding/codings.js';
@@ -46,7 +47,7 @@ const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
 export type SinkChoice = (exchange: Exchange, head: ResponseHead, length: number | undefined) => AnswerSink;
 
 /** A hold, for a client whose request cannot be taken after all. */
-interface RefusableHold {
+interface RefusableHold extends Pick<Subscriber, 'view'> {
   /** Answers where that is possible, else cuts. */
   refuse(failure: Failure): void;
 }
@@ -117,6 +118,16 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   /** The one that answered; from the head on. */
   get target(): Target {
     return this.#target as Target;
+  }
+
+  /** When the origin was asked last, by `performance.now`. */
+  get askedAt(): number {
+    return this.#asked;
+  }
+
+  /** Whether there is a head of the origin, and nothing has gone to the client. */
+  get isDeciding(): boolean {
+    return this.#state === 'deciding';
   }
 
   /** Whether the origin's instructions are for us: not those for a GRIP proxy before us. */
@@ -376,6 +387,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
       status: this.#status,
       error,
       hold,
+      held: hold && this.#hold,
       bytes: this.response.bodyBytes,
       duration: this.deps.clock.monotonic() - this.#since,
       retry: this.#lastIds !== undefined,

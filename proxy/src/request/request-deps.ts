@@ -1,5 +1,6 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
+import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { BodyLimits } from '../clients/body-limits.js';
 import type { ClientLimits } from '../clients/client-limits.js';
@@ -53,6 +54,8 @@ export interface RequestEnd {
   readonly error: string | undefined;
   /** The kind of hold that the request has become. */
   readonly hold: 'response' | 'stream' | undefined;
+  /** What it is then, at the moment; left out where there is none. */
+  readonly held?: Pick<Subscriber, 'view'> | undefined;
   readonly bytes: number;
   /** In ms, since the head of the request was complete. */
   readonly duration: number;

@@ -61,6 +61,8 @@ export interface Route extends RouteLimitProps {
   readonly history: boolean | undefined;
   /** WebSocket clients that ask for it get tokens with which to come back (`resume`). */
   readonly resume: boolean;
+  /** Who is on its channels can be seen (`presence`), and is published too (`presence_events`). Undefined: neither. */
+  readonly presence: 'list' | 'events' | undefined;
   /** Put before every channel that the origin names: `prefix`, and behind it the separator if there is one. */
   readonly prefix: string;
   /** What no channel may contain that the origin names: the separator, where there is no prefix. Empty for nothing. */
@@ -69,6 +71,10 @@ export interface Route extends RouteLimitProps {
   readonly requestSizeMax: number | undefined;
   /** Most bytes of a channel's full name; see `channelNameFault`. */
   readonly channelNameMax: number;
+  /** Between the segments of patterns; empty for none. */
+  readonly patternSeparator: string;
+  /** Its origin may have patterns that begin with a star. */
+  readonly patternAll: boolean;
   readonly sigIss: string | undefined;
   readonly sigKey: SigKey | undefined;
   /**
@@ -112,6 +118,8 @@ export const routeProps: readonly string[] = [
   'session',
   'history',
   'resume',
+  'presence',
+  'presence_events',
   'prefix',
   'request_size_max',
   'sig_iss',
@@ -140,7 +148,9 @@ export const routeProps: readonly string[] = [
 ];
 
 /** What channels may be called that origins name. */
-export type ChannelNaming = Partial<Pick<Options, 'prefixSeparator' | 'channelNameMax'>>;
+export type ChannelNaming = Partial<
+  Pick<Options, 'prefixSeparator' | 'channelNameMax' | 'patternSeparator' | 'patternAll'>
+>;
 
 function jsonpRule(props: Props): JsonpRule {
   const reason = "jsonp_mode must be set to 'basic' or 'extended'";
@@ -232,6 +242,7 @@ export function toRoute(
   tokenKeys = readInlineKeys,
 ): Route {
   const { prefixSeparator = '', channelNameMax = Number.POSITIVE_INFINITY } = naming;
+  const { patternSeparator = '/', patternAll = false } = naming;
   const props = new Props(line.condition.props, line.line);
   const level = props.count('log_level');
   const targets = line.targets.map((target) => toTarget(target, line.line, channelNameMax, tokenKeys));
@@ -247,9 +258,12 @@ export function toRoute(
     session: props.has('session'),
     history: isYes(props.choice('history', ['', 'yes', 'no'], "history must be a flag or set to 'yes' or 'no'")),
     resume: props.has('resume'),
+    presence: props.has('presence_events') ? 'events' : props.has('presence') ? 'list' : undefined,
     ...props.prefix(prefixSeparator),
     requestSizeMax: props.size('request_size_max'),
     channelNameMax,
+    patternSeparator,
+    patternAll,
     sigIss: props.filled('sig_iss'),
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),

@@ -1,5 +1,11 @@
 /** Reads what a session's origin says, and carries its control messages out. */
-import { parseWsControl, readOriginMessage, type WsControl, type WsControlInvalid } from '@holdfast/grip';
+import {
+  parseWsControl,
+  readOriginMessage,
+  type WsControl,
+  type WsControlInvalid,
+  type WsSubscribe,
+} from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Expiring } from '../channels/expiries.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
@@ -50,10 +56,12 @@ export function readForClient(
 function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid, deps: SessionDeps): void {
   switch (control.type) {
     case 'subscribe':
-      subscribe(session, control.channel, control.filters, deps);
+      if (control.pattern) subscribeToPattern(session, control, deps);
+      else subscribe(session, control, deps);
       break;
     case 'unsubscribe':
-      unsubscribe(session, control.channel);
+      if (control.pattern) session.subscriptions.removePattern(control.channel, deps.subscriber.events);
+      else unsubscribe(session, control.channel);
       break;
     case 'detach':
       session.detach();
@@ -109,21 +117,49 @@ export function noticeLost(
 
 function subscribe(
   session: ControlledSession,
-  channel: string,
-  filters: readonly string[],
-  { subscriber, connectionSubscriptionMax: limit }: SessionDeps,
+  { channel, filters, initial }: WsSubscribe,
+  { subscriber, connectionSubscriptionMax: limit, replay }: SessionDeps,
 ): void {
   const { id, dial } = session;
   const { route } = dial;
   const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
   session.watch(live);
   subscriber.warnings?.filtersNamed({ id, route, target: undefined, marks: dial.request }, filters);
-  if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live);
+  const isServed = initial !== undefined && replay !== undefined && (replay.isOn(route) || route.resume);
+  if (initial !== undefined && !isServed) {
+    const context = { id, route, target: undefined, marks: dial.request };
+    subscriber.warnings?.historyless(context, 'initial items (initial, since)');
+  }
+  if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live, isServed ? initial : undefined);
   if (outcome === 'too-many-filters') {
     refuse(session, subscriber, 'filter-limit', `too many filters for channel '${channel}'`);
   } else if (outcome === 'not-allowed')
     refuse(session, subscriber, 'channel-refused', refusedChannel(route, channel, subscriber.events));
   else if (outcome === 'too-many-channels') {
+    subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
+  }
+}
+
+/** As `subscribe`. Nothing is replayed of a pattern. */
+function subscribeToPattern(
+  session: ControlledSession,
+  { channel, filters, initial }: WsSubscribe,
+  { subscriber, connectionSubscriptionMax: limit }: SessionDeps,
+): void {
+  const { id, dial } = session;
+  const { route } = dial;
+  const context = { id, route, target: undefined, marks: dial.request };
+  if (initial !== undefined) subscriber.warnings?.patternInitial(context);
+  const added = session.subscriptions.addPattern(channel, filters, subscriber.events);
+  if (typeof added === 'string') {
+    refuse(session, subscriber, 'channel-refused', added);
+    return;
+  }
+  session.watch(added.live);
+  subscriber.warnings?.filtersNamed(context, filters);
+  if (added.outcome === 'too-many-filters') {
+    refuse(session, subscriber, 'filter-limit', `too many filters for pattern '${channel}'`);
+  } else if (added.outcome === 'too-many-channels') {
     subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
   }
 }

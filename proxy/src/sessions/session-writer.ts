@@ -1,7 +1,7 @@
 /** What is written to one session's client: items, tokens for a client that may come back, timed messages; and what is said of it. */
 import { isUtf8 } from 'node:buffer';
 import type { ConnectionView, Faulty } from '@holdfast/control-api';
-import type { WsKeepAlive, WsMessageFormat, WsMessageSend, WsSendDelayed } from '@holdfast/grip';
+import type { Initial, WsKeepAlive, WsMessageFormat, WsMessageSend, WsSendDelayed } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
@@ -92,8 +92,8 @@ export class TimedMessages {
 export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   protected readonly receiver: SessionReceiver;
   protected readonly deps: SessionDeps;
-  /** Undefined unless the client asked for it. */
-  readonly #replay: SessionReplay | undefined;
+  /** Undefined unless the client asked for it, or the origin wants initial items. */
+  #replay: SessionReplay | undefined;
   #timed: TimedMessages | undefined;
 
   /** `resume` is as of `SessionStart`. */
@@ -101,7 +101,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
     super();
     this.receiver = receiver;
     this.deps = deps;
-    this.#replay = this.#makeReplay(resume);
+    if (resume !== undefined) this.#replay = this.#makeReplay(resume);
   }
 
   /** What an operator is shown of the session, which began at `since` by the monotonic clock. */
@@ -115,7 +115,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
       ...(route.id !== undefined && { route: route.id }),
       client: request.clientAddress,
       since: stampOf(this.deps.subscriber.clock, since),
-      channels: subscriptions.channels,
+      channels: subscriptions.names,
       items: this.items,
       waiting: client.waiting,
     };
@@ -137,9 +137,10 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
     return this.#replay === undefined || this.#replay.admits(delivery);
   }
 
-  /** The session has come to a channel; `live` is as of `ChannelRegistry.add`. */
-  subscribed(channel: string, live: Promise<void> | undefined): void {
-    this.#replay?.subscribed(channel, live);
+  /** The session has come to a channel, on which it begins with `initial`; `live` is as of `ChannelRegistry.add`. */
+  subscribed(channel: string, live: Promise<void> | undefined, initial?: Initial): void {
+    if (initial !== undefined) this.#replay ??= this.#makeReplay(undefined);
+    this.#replay?.subscribed(channel, live, initial);
   }
 
   /** The session has left a channel. */
@@ -181,7 +182,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
 
   /** A client that can come back gets what it missed. */
   protected get needsAll(): boolean {
-    return this.#replay !== undefined;
+    return this.#replay?.isResumable === true;
   }
 
   protected get list(): Subscriptions {
@@ -237,7 +238,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
 
   #makeReplay(resume: string | undefined): SessionReplay | undefined {
     const { replay, subscriber } = this.deps;
-    if (replay === undefined || resume === undefined) return undefined;
+    if (replay === undefined) return undefined;
     const { receiver } = this;
     return new SessionReplay(resume, subscriber.clientQueueSize, replay, {
       replay: (delivery) => {

@@ -1,10 +1,10 @@
 /** An open session: a client's WebSocket and its origin, messages between them, and the end of both. */
-import type { ConnectionView } from '@holdfast/control-api';
+import type { CloseOrder, ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon } from '../channels/subscriber-deps.js';
+import { endIncomplete } from '../channels/subscriber-deps.js';
 import type { OriginError } from '../errors.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient, closeOf, closeOrCut, NO_REASON } from './awaited-close.js';
@@ -200,7 +200,7 @@ export class Session
     const format = delivery.ws;
     if (this.#isGone || format === undefined || format.action === 'hint') return false;
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
-    const subscription = this.subscriptions.find(delivery.item.channel);
+    const subscription = this.subscriptions.through(delivery);
     if (subscription === undefined) return false;
     if (this.writer.takesNow(delivery)) this.writer.take(delivery, format, subscription);
     return true;
@@ -210,9 +210,7 @@ export class Session
   recover(): void {}
 
   missed(): void {
-    const { subscriber } = this.#deps;
-    if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.subscriptions.channels, subscriber, () => this.end('items-lost'));
+    endIncomplete(this, this.subscriptions, this.#deps.subscriber, () => this.end('items-lost'));
   }
 
   /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
@@ -231,12 +229,13 @@ export class Session
 
   /** As by its age; but what is published from now on does not reach it. */
   expiryDue(): void {
-    this.#deps.subscriber.registry.remove(this, this.subscriptions.channels);
+    const { channels, patterns } = this.subscriptions;
+    this.#deps.subscriber.registry.remove(this, channels, patterns);
     this.#closeInOrder('expired');
   }
 
-  disconnect(): void {
-    this.end('kicked');
+  disconnect(close?: CloseOrder): void {
+    this.end('kicked', undefined, close);
   }
 
   fault(): void {
@@ -300,11 +299,11 @@ export class Session
   }
 
   /** Ends the session because the proxy wants it, with code and text of the reason. Details go to debug routes only. */
-  end(reason: CloseReason, detail?: string): void {
+  end(reason: CloseReason, detail?: string, close?: CloseOrder): void {
     const open = this.#state === 'open';
     if (!this.#leave(reason)) return;
     if (open) this.#origin.abort();
-    closeOrCut(this, closeOf(reason, this.isDebug, detail), this.#deps.subscriber.clock);
+    closeOrCut(this, closeOf(reason, this.isDebug, detail, close), this.#deps.subscriber.clock);
   }
 
   /** Whether it has left its channels. */
@@ -385,7 +384,7 @@ export class Session
     if (this.#state === 'over' || this.#state === 'closing') return false;
     this.#state = 'over';
     this.writer.stop();
-    const channels = this.subscriptions.channels;
+    const channels = this.subscriptions.names;
     this.subscriptions.clear();
     this.#deps.subscriber.registry.leave(this);
     this.#deps.limits?.ended(this.dial.request);

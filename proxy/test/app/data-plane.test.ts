@@ -2,6 +2,7 @@ import { type Question, Revocations, uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/data-plane.js';
 import { Expiries } from '../../dist/channels/expiries.js';
+import { ChannelPresence } from '../../dist/channels/presence.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import { ChannelPositions } from '../../dist/delivery/item-delivery.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
@@ -10,10 +11,14 @@ import { ManualClock } from '../kit/manual-clock.js';
 function fixture() {
   const clock = new ManualClock();
   const expiries = new Expiries({ clock, faults: uncontained });
+  const presence = new ChannelPresence({ clock, presenceDelay: 0 });
   const interest = { subscribe: () => undefined, unsubscribe() {} };
-  const registry = new ChannelRegistry(interest, clock, 0, undefined, undefined, expiries);
+  const registry = new ChannelRegistry(interest, clock, 0, { expiries, presence });
   const positions = new ChannelPositions();
-  return { registry, positions, inspection: new Inspection(registry, positions, new Revocations(new ManualClock())) };
+  const revocations = new Revocations(new ManualClock());
+  const orders = { clock, connectionSubscriptionMax: 20 };
+  const inspection = new Inspection({ registry, positions, presence, revocations, orders });
+  return { registry, positions, inspection };
 }
 
 t.test('subscribers of a channel are counted by kind, with the position of the last item', async (t) => {
@@ -29,6 +34,17 @@ t.test('subscribers of a channel are counted by kind, with the position of the l
   positions.arrived('x', position);
   positions.passed('x', position);
   t.strictSame(inspection.answer(question), { subscribers, position });
+});
+
+t.test('subscribers of several channels are counted by kind, in the order of the question', async (t) => {
+  const { registry, inspection } = fixture();
+  for (const kind of ['response', 'stream', 'stream'] as const) registry.add(new RecordingSubscriber(kind), ['x']);
+  registry.add(new RecordingSubscriber('ws'), ['y']);
+  t.strictSame(inspection.answer({ about: 'reach', channels: ['y', 'none', 'x'] }), [
+    { response: 0, stream: 0, ws: 1 },
+    { response: 0, stream: 0, ws: 0 },
+    { response: 1, stream: 2, ws: 0 },
+  ]);
 });
 
 t.test('a connection that has entered is shown and kicked, any other is not known', async (t) => {
@@ -50,7 +66,7 @@ t.test('a connection is shown with the time when it expires, as long as it does'
   const { registry, inspection } = fixture();
   const subscriber = new RecordingSubscriber('stream');
   const show = { about: 'connection', id: subscriber.id } as const;
-  registry.enter(subscriber, { date: Date.UTC(2100, 0, 1) });
+  registry.enter(subscriber, undefined, { date: Date.UTC(2100, 0, 1) });
   t.strictSame(inspection.answer(show), { ...subscriber.view(), expires: '2100-01-01T00:00:00.000Z' });
   registry.setExpiry(subscriber, undefined);
   t.strictSame(inspection.answer(show), subscriber.view());
@@ -59,4 +75,15 @@ t.test('a connection is shown with the time when it expires, as long as it does'
 t.test('a question of a newer version is no question to answer', async (t) => {
   const { inspection } = fixture();
   t.throws(() => inspection.answer({ about: 'weather' } as unknown as Question), { message: /weather/ });
+});
+
+t.test('members of a channel are those of connections that say who they are', async (t) => {
+  const { registry, inspection } = fixture();
+  const member = { user: 'ann', info: undefined, announced: false };
+  registry.add(new RecordingSubscriber('stream'), ['x'], undefined, member);
+  registry.add(new RecordingSubscriber('stream'), ['x']);
+  t.strictSame(inspection.answer({ about: 'members', name: 'x' }), {
+    connections: 1,
+    members: [{ user: 'ann', kind: 'stream', since: '', connections: 1 }],
+  });
 });

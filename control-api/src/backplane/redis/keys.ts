@@ -85,6 +85,20 @@ export class RedisKeys {
     return new KeysOfChannel(partition, this.#start(partition), wireName(name));
   }
 
+  /**
+   * The keys of what the channels of a partition that begin with a prefix are published to as well. It is a channel of its own, in the
+   * slot of these; no channel of users has its keys.
+   */
+  feed(prefix: string, partition: number): ChannelKeys {
+    return new KeysOfChannel(partition, `${this.#start(partition)}p`, wireName(prefix));
+  }
+
+  /** The keys that say which prefixes a partition is published to. */
+  prefixes(partition: number): PrefixKeys {
+    const start = this.#start(partition);
+    return { known: `${start}prefixes`, version: `${start}prefixes:v` };
+  }
+
   /** The same as `ChannelKeys.batch` for batches of any channels; only where these need not lie in one slot. */
   batch(node: string): string {
     return `${this.#start(0)}f:${node}`;
@@ -108,6 +122,14 @@ export class RedisKeys {
       revoked: key('revoked'),
       answers: (id) => key(`answers:${id}`),
     };
+  }
+
+  /** The keys of one shard of what is counted under a name: see `occupancy/scripts.ts`. */
+  occupancy(set: string, shard: number): OccupancyKeys {
+    const start = `${this.#start((shard * PARTITIONS) / OCCUPANCY_SHARDS)}occ:${set}:`;
+    const nodes = `${start}n:`;
+    const shared = ['beats', 'dying', 'counts', 'sizes', 'seq'].map((rest) => start + rest);
+    return { nodes, of: (node) => [...shared, nodes + node] };
   }
 
   #start(partition: number): string {
@@ -171,6 +193,25 @@ class KeysOfRecovers implements ChannelKeys {
   batch(node: string): string {
     return `${this.#start}recover:f:${node}`;
   }
+}
+
+/** The prefixes of a partition that some node has interest in. */
+export interface PrefixKeys {
+  /** Sorted set of them, by the time until which they are wanted, in ms. */
+  readonly known: string;
+  /** String that changes with the set. */
+  readonly version: string;
+}
+
+/** In how many parts members are counted, each in another slot. All nodes of a system must agree, hence no setting. */
+export const OCCUPANCY_SHARDS = 8;
+
+/** What one shard of an occupancy has in Redis. All of it lies in one slot. */
+export interface OccupancyKeys {
+  /** What the name of a node's set begins with. */
+  readonly nodes: string;
+  /** The keys of the scripts, in their order, for this node. */
+  of(node: string): readonly string[];
 }
 
 /** What the nodes have in Redis. All of it lies in one slot. */

@@ -6,6 +6,7 @@ import {
   type BackplaneHub,
   type Connections,
   type Containment,
+  type EventSink,
   type Log,
   MessageEncoder,
   type Question,
@@ -26,8 +27,9 @@ import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { addSnapshots, exposeSnapshots, type MetricsSnapshot } from '../../telemetry/series/series.js';
 import { workerStdio } from '../../telemetry/standard-output.js';
-import type { Serving } from '../control-plane.js';
+import type { ControlPlane } from '../control-plane.js';
 import type { DataPlaneLoad } from '../data-plane.js';
+import type { Serving } from '../serving.js';
 import { RestartPause } from './restart-pause.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -44,6 +46,9 @@ export interface WorkerPoolOptions {
   readonly metrics: Metrics;
   readonly faults: Containment;
   readonly statsSink: StatsSink;
+  readonly presence: ControlPlane['presence'];
+  /** Undefined: nobody wants events. */
+  readonly events: EventSink | undefined;
   /** Tokens of clients that are revoked now: each new worker begins with them. */
   readonly revocations: () => readonly Revocation[];
   readonly log: Log;
@@ -241,9 +246,10 @@ export class WorkerPool implements Serving {
   }
 
   #fill(place: Place): WorkerProcess {
-    const { hub, statsSink, log, faults } = this.#options;
+    const { hub, presence } = this.#options;
     const number = ++this.#started;
     const worker = new WorkerProcess({
+      ...this.#options,
       number,
       init: () => ({
         config: this.#config,
@@ -254,12 +260,9 @@ export class WorkerPool implements Serving {
         revocations: this.#options.revocations(),
         wants: this.#wants,
       }),
-      hub,
       encoder: this.#encoder,
       turn: this.#turn,
-      statsSink,
-      log,
-      faults,
+      presence: presence.share(),
       ended: (signal, status) => this.#ended(place, worker, signal, status),
     });
     place.worker = worker;
@@ -358,8 +361,9 @@ const part = (limit: number, workers: number): number => Math.max(1, Math.ceil(l
 function workerConfig(config: Config, workers: number): Config {
   return {
     ...config,
-    // The control API is the primary's.
+    // The control API is the primary's, and so is what sends events.
     controlKey: undefined,
+    eventsKey: undefined,
     // A random one must be the same for all: clients come back to any of them.
     resumeKey: { kind: 'secret', secret: resumeKey(config.resumeKey, config.sigKey) },
     clientMaxconn: part(config.clientMaxconn, workers),

@@ -1,6 +1,6 @@
 /** The `node` edge: node's HTTP servers, and the path from a parsed head to the `EdgeHandler`. */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { type AddressInfo, Server as NetServer, Socket } from 'node:net';
+import { Server as NetServer, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { uncontained } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
@@ -12,7 +12,7 @@ import { setOnListener } from '../../runtime/node-internals/inherited-options.js
 import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket-writes.js';
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerText } from '../edge-answers.js';
-import { applySocketOwner, boundTo, listenError, nodeReusesPorts, prepareSocketFile } from '../listening.js';
+import { listenOn } from '../listening.js';
 import type {
   BoundListener,
   ClientBody,
@@ -110,21 +110,10 @@ export class NodeEdge implements Edge {
   async listen(listener: Listener): Promise<BoundListener> {
     const server = listener.tls ? this.#createTls() : createServer(serverOptions(this.#options));
     this.#prepare(server, listener);
-    if (listener.path !== undefined && !this.#options.isShared) await prepareSocketFile(listener.path);
-    // Otherwise node:cluster has the primary bind it.
-    const shared = this.#options.isShared && nodeReusesPorts() ? { reusePort: true } : {};
-    await new Promise<void>((resolve, reject) => {
-      server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
-      const done = () => resolve();
-      if (listener.path !== undefined) server.listen(listener.path, done);
-      else
-        server.listen({ ...shared, host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
-    });
-    if (listener.path !== undefined) applySocketOwner(listener);
-    else setOnListener(server);
+    const bound = await listenOn(server, listener, this.#options.isShared ?? false);
+    if (listener.path === undefined) setOnListener(server);
     this.#servers.add(server);
-    const bound = server.address() as AddressInfo;
-    return boundTo(listener, bound.address, bound.port);
+    return bound;
   }
 
   closeAfterAnswers(closes: boolean): void {

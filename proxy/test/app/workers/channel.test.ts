@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { ANSWER_MS, CHANNEL_QUEUE_MAX, Channel, type IpcEnd } from '../../../dist/app/workers/channel.js';
 import { realClock } from '../../../dist/runtime/clock.js';
 import { ManualClock } from '../../kit/manual-clock.js';
+import { failsWithItsProcess } from './gone-process.js';
 
 /** A channel to a real process that answers `double`, fails `fail`, and sends on `echo` what it is sent. */
 function startOther(t: Test) {
@@ -31,15 +32,7 @@ t.test('telling keeps order and bytes; asking gets the answer, or the failure', 
 
 t.test('a process that goes away fails what it was asked, and closes the ports', async (t) => {
   const { other, channel } = startOther(t);
-  t.equal(await channel.ask('double', 1), 2);
-  const closed = new Promise<void>((resolve) => channel.port('link').listen(() => {}, resolve));
-  other.kill('SIGSTOP');
-  const asked = channel.ask('double', 2);
-  other.kill('SIGKILL');
-  await t.rejects(asked, { message: 'the other process has gone' });
-  await closed;
-  await t.rejects(channel.ask('double', 3), { message: 'the other process has gone' });
-  await channel.notify('echo', Buffer.from('lost'));
+  await failsWithItsProcess(t, other, channel);
 });
 
 /** An end that sends nothing until the test has it send. */

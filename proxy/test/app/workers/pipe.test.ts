@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { Channel } from '../../../dist/app/workers/channel.js';
 import { encodeFrame, FrameReader, PIPE_FD, Pipe } from '../../../dist/app/workers/pipe.js';
 import { realClock } from '../../../dist/runtime/clock.js';
+import { failsWithItsProcess } from './gone-process.js';
 
 const frames = [
   ['notify', 'load', { holds: 3 }],
@@ -54,13 +55,5 @@ t.test('a channel over a pipe keeps order, also of what is larger than the pipe'
 
 t.test('a process that goes away fails what it was asked, and closes the ports', async (t) => {
   const { other, channel } = startOther(t);
-  t.equal(await channel.ask('double', 1), 2);
-  const closed = new Promise<void>((resolve) => channel.port('link').listen(() => {}, resolve));
-  other.kill('SIGSTOP');
-  const asked = channel.ask('double', 2);
-  other.kill('SIGKILL');
-  await t.rejects(asked, { message: 'the other process has gone' });
-  await closed;
-  await t.rejects(channel.ask('double', 3), { message: 'the other process has gone' });
-  await channel.notify('echo', Buffer.from('lost'));
+  await failsWithItsProcess(t, other, channel);
 });

@@ -1,7 +1,7 @@
 /** What the configuration asks of the clients of TLS listeners. */
 import type { Log } from '@holdfast/control-api';
-import type { Config } from '../config/config.js';
-import { TlsPolicy } from '../edge/tls-policy.js';
+import type { Config } from '../../config/config.js';
+import { TlsPolicy } from '../../edge/tls-policy.js';
 
 /**
  * The policy of client listeners. `onRefused` is called for each client that is turned away for its certificate.

@@ -4,12 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { silentLog } from '@holdfast/control-api';
-import type { Config } from '../config/config.js';
-import { whyUnread } from '../config/files/read-file.js';
-import { readTicketSecret } from '../edge/ticket-key-file.js';
-import { readAuthorities } from '../edge/tls-policy.js';
-import type { Route } from '../routes/route.js';
-import { legible } from '../runtime/legible.js';
+import type { Config } from '../../config/config.js';
+import { whyUnread } from '../../config/files/read-file.js';
+import { readTicketSecret } from '../../edge/ticket-key-file.js';
+import { readAuthorities } from '../../edge/tls-policy.js';
+import type { Route } from '../../routes/route.js';
+import { legible } from '../../runtime/legible.js';
 import { clientPolicy } from './client-tls.js';
 
 /**

@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { CERTIFICATES_CHECKED, type CertificateOptions, checkCertificates } from '../../dist/app/certificates.js';
+import {
+  CERTIFICATES_CHECKED,
+  type CertificateOptions,
+  checkCertificates,
+} from '../../../dist/app/tls/certificates.js';
 
 const configOf = (tlsCertsDir: string, httpsPorts = [{ host: '0.0.0.0', port: 443 }]): CertificateOptions => ({
   httpsPorts,

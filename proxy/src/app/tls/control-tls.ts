@@ -1,13 +1,13 @@
 /** TLS of the control API: certificates as for clients, and of publishers, where an authority of theirs is given. */
 import { CauseLog, type Containment, type ControlServerOptions } from '@holdfast/control-api';
-import type { Config } from '../config/config.js';
-import { TlsCertificates } from '../edge/tls-certificates.js';
-import { TlsPolicy } from '../edge/tls-policy.js';
-import { createTlsServer } from '../edge/tls-server.js';
-import type { EdgeError } from '../errors.js';
-import type { Clock } from '../runtime/clock.js';
-import { legible } from '../runtime/legible.js';
-import type { RootLog } from '../telemetry/log.js';
+import type { Config } from '../../config/config.js';
+import { TlsCertificates } from '../../edge/tls-certificates.js';
+import { TlsPolicy } from '../../edge/tls-policy.js';
+import { createTlsServer } from '../../edge/tls-server.js';
+import type { EdgeError } from '../../errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import { legible } from '../../runtime/legible.js';
+import type { RootLog } from '../../telemetry/log.js';
 
 /**
  * How the control API makes its server with TLS; undefined where it has none.

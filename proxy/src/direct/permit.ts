@@ -1,6 +1,7 @@
 /** What a token permits its bearer: the claims of a subscriber's token, as Centrifugo and Mercure write them too. */
 import { ChannelPatterns } from '@holdfast/control-api';
-import { isLongName, type JwtClaims } from '@holdfast/grip';
+import type { JwtClaims } from '@holdfast/grip';
+import { isUserName } from '../channels/users.js';
 
 /**
  * Channels and patterns of a token: each pattern is tried for each channel that is asked for.
@@ -68,7 +69,8 @@ class Grants {
  */
 export function readPermit(claims: JwtClaims, now: number): Permit | { readonly fault: string } {
   const { sub = '', iat = 0, exp, expire_at: ends = exp, channel, channels, mercure } = claims;
-  if (typeof sub !== 'string' || isLongName(sub)) return { fault: 'its sub is no text, or too long' };
+  // By its user what is held is found that is to be ended.
+  if (typeof sub !== 'string' || (sub !== '' && !isUserName(sub))) return { fault: 'its sub is no text, or too long' };
   if (!isSeconds(iat)) return { fault: 'its iat is no number of seconds' };
   if (!isSeconds(ends)) return { fault: 'its expire_at is no number of seconds' };
   const until = ends === 0 ? Number.POSITIVE_INFINITY : ends * 1_000;

@@ -5,6 +5,7 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Revocations } from '@holdfast/control-api';
 import { type Expires, headerValue, headerValues, type Instruct, type RawHeaders, readJsonBytes } from '@holdfast/grip';
+import { isUserName } from '../channels/users.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { Route } from '../routes/route.js';
 import { type Clock, ROUNDING_MS } from '../runtime/clock.js';
@@ -29,6 +30,9 @@ const TAG_BYTES = 16;
 /** A key of its own for each token: its nonce may always be the same. */
 const NONCE = Buffer.alloc(12);
 const CIPHER = 'aes-256-gcm';
+
+/** A name for a stream that has no user. */
+const ANYBODY = '-';
 
 /** What a stream was granted. */
 export interface Grant {
@@ -73,6 +77,8 @@ export class ResumeGrants {
     const { replay, clock, tokenLifetimeMax } = this.#options;
     const type = headerValue(response.headers, 'content-type') ?? '';
     if (wish === undefined || hold?.mode !== 'stream' || links.next !== undefined) return [];
+    // The history is one of channels; and by its user what is held is found that is to be ended.
+    if (hold.channels.some(({ isPattern }) => isPattern) || !isUserName(meta.user ?? ANYBODY)) return [];
     if (!/^text\/event-stream\b/i.test(type) || request.method !== 'GET' || !replay.isOn(route)) return [];
     const now = clock.wall();
     const end = endOf(hold.expires, now);

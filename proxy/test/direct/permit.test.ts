@@ -48,7 +48,7 @@ t.test('Mercure: exact matchers and *, for subscribing', async (t) => {
 
 const faults: readonly (readonly [claims: object, says: RegExp])[] = [
   [{ sub: 5 }, /sub/],
-  [{ sub: 'x'.repeat(1_025) }, /sub/],
+  [{ sub: 'x'.repeat(256) }, /sub/],
   [{ iat: 'x' }, /iat/],
   [{ expire_at: -1 }, /expire_at/],
   [{ expire_at: '0' }, /expire_at/],

@@ -130,6 +130,8 @@ t.test('no token where a stream cannot be continued', async (t) => {
   none(instruct('Grip-Link', '</next>; rel=next'));
   none(instruct(), route('* a:1'));
   none(instruct(), kept, { method: 'POST' });
+  none(instruct('Grip-Channel', 'x-*; pattern'));
+  none({ ...instruct(), meta: { user: 'u'.repeat(256) } });
   const long = Array.from({ length: 200 }, (_, i) => ['Grip-Channel', `a-channel-with-a-name-${i}`]).flat();
   none(instruct(...long));
 });

@@ -4,9 +4,11 @@ import { GripError } from '../errors.js';
 import { MAX_EXPIRES } from '../instruct/expires.js';
 import { DEFAULT_KEEP_ALIVE_TIMEOUT, type KeepAliveMode } from '../instruct/keep-alive.js';
 import { formatPosition, type Initial, parseInitial } from '../position.js';
+import { parseHttpDate } from '../wire/date.js';
 import { Fields } from '../wire/fields.js';
 import { readJson } from '../wire/json.js';
 import { paramValue, parseElement, splitElements } from '../wire/params.js';
+import { trimWire } from '../wire/text.js';
 import { isControlType, readWsMessage, type WsMessageType } from './message.js';
 
 /** What the origin chose. */
@@ -120,8 +122,10 @@ export interface WsSendDelayed {
 /** Closes the session later. A message that comes before takes the place of this one. */
 export interface WsExpire {
   readonly type: 'expire';
-  /** Seconds, 0 to MAX_EXPIRES; absent: the session does not expire. */
+  /** Seconds, 0 to MAX_EXPIRES; absent, as `date` is: the session does not expire. */
   readonly timeout?: number;
+  /** In place of seconds: ms since the Unix epoch, a whole second. */
+  readonly date?: number;
 }
 
 /**
@@ -199,16 +203,27 @@ function readControl(fields: Fields): WsControl {
       return readKeepAlive(fields);
     case 'send-delayed':
       return readSendDelayed(fields);
-    case 'expire': {
-      const timeout = fields.integer('timeout', MAX_EXPIRES);
-      return timeout === undefined ? { type } : { type, timeout };
-    }
+    case 'expire':
+      return readExpire(fields);
     case 'detach':
     case 'flush-delayed':
       return { type };
     default:
       throw fields.error(`'type' contains unknown value: ${type.slice(0, 100)}`);
   }
+}
+
+/** A date that cannot be read is not passed over: the session would never end. */
+function readExpire(fields: Fields): WsExpire {
+  const type = 'expire';
+  const text = fields.string('date');
+  if (text === undefined) {
+    const timeout = fields.integer('timeout', MAX_EXPIRES);
+    return timeout === undefined ? { type } : { type, timeout };
+  }
+  const date = parseHttpDate(trimWire(text));
+  if (date === undefined) throw fields.invalid('date', 'an HTTP date');
+  return { type, date };
 }
 
 function initialOf(fields: Fields): Initial | undefined {
@@ -266,6 +281,8 @@ function readSendDelayed(fields: Fields): WsSendDelayed {
  */
 export function formatWsControl(control: WsControl): string {
   if (control.type === 'subscribe') return JSON.stringify(subscribeToJson(control));
+  if (control.type === 'expire' && control.date !== undefined)
+    return JSON.stringify({ ...control, date: new Date(control.date).toUTCString() });
   if (control.type !== 'keep-alive' && control.type !== 'send-delayed') return JSON.stringify(control);
   const { content, messageType, ...rest } = control;
   return JSON.stringify({ ...rest, 'message-type': messageType, ...contentToJson(content) });

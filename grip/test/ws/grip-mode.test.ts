@@ -208,6 +208,15 @@ t.test('expire has a time from 0 up, or takes the last one back', async (t) => {
     t.match(parse({ type: 'expire', timeout }), { type: 'invalid', reason: /'timeout'/ }, `${timeout}`);
 });
 
+t.test('expire has a date in place of it', async (t) => {
+  const date = 784_111_777_000;
+  for (const text of ['Sun, 06 Nov 1994 08:49:37 GMT', ' Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994'])
+    t.same(parse({ type: 'expire', date: text }), { type: 'expire', date }, text);
+  t.same(parse({ type: 'expire', timeout: 5, date: 'Sun, 06 Nov 1994 08:49:37 GMT' }), { type: 'expire', date });
+  for (const text of [null, date, '', 'soon', '784111777', 'Sun, 31 Feb 1994 08:49:37 GMT'])
+    t.match(parse({ type: 'expire', date: text }), { type: 'invalid', reason: /'date'/ }, `${text}`);
+});
+
 t.test('RFC 6455 §5.5: a ping or pong holds 125 bytes', async (t) => {
   for (const type of ['keep-alive', 'send-delayed']) {
     for (const messageType of ['ping', 'pong']) {
@@ -319,6 +328,7 @@ const controls: fc.Arbitrary<WsControl> = fc.oneof(
   fc.constant({ type: 'keep-alive', messageType: 'text', timeout: 55, mode: 'idle' } as const),
   fc.constant({ type: 'expire' } as const),
   fc.record({ type: fc.constant('expire' as const), timeout: fc.integer({ min: 0, max: MAX_EXPIRES }) }),
+  fc.integer({ min: 0, max: 253_402_300_799 }).map((seconds) => ({ type: 'expire' as const, date: seconds * 1_000 })),
   fc.tuple(messages, timeouts).map(([message, timeout]) => ({ type: 'send-delayed' as const, ...message, timeout })),
 );
 
@@ -339,6 +349,7 @@ t.test('any text and any JSON is a control message or a reason', async (t) => {
     'content-bin',
     'message-type',
     'timeout',
+    'date',
     'mode',
   ];
   const objects = fc

@@ -95,7 +95,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
   const builtInOf = (target: TestTarget | SubscribeTarget, route: Route): Origin =>
     target.kind === 'test'
       ? new TestOrigin(route.pathBeg, target, faults)
-      : new SubscribeOrigin(placeOf(target, route), clock, faults);
+      : new SubscribeOrigin(placeOf(target, route), faults);
   const originOf = originsOf(origins, builtInOf);
   const holdLog = log.child('hold');
   const warnings = new OriginWarnings(

@@ -8,7 +8,7 @@ export const USER_META = 'user';
  * Bytes of a user's name in UTF-8.
  *
  * @limit {} bytes of a user's name
- * @over the connection has no user for the control API
+ * @over the connection has no user for the control API, and gets no `Holdfast-Resume-Token`; a subscriber's token is refused, 401
  */
 export const USER_NAME_BYTES = 255;
 

@@ -1,6 +1,7 @@
 /** What a token permits its bearer: the claims of a subscriber's token, as Centrifugo and Mercure write them too. */
 import { ChannelPatterns } from '@holdfast/control-api';
-import { isLongName, type JwtClaims } from '@holdfast/grip';
+import type { JwtClaims } from '@holdfast/grip';
+import { isUserName } from '../channels/users.js';
 
 /**
  * Channels and patterns of a token: each pattern is tried for each channel that is asked for.
@@ -28,12 +29,13 @@ export interface Permit {
   allows(channel: string): boolean;
 }
 
-/** Longest time of a hold by its instruct, in s: what a timer of an instruct may be. */
-const MAX_SECONDS = 2 ** 31 - 1;
+/** The last second that an HTTP date can name, in ms since the epoch. */
+const LAST_DATE = 253_402_300_799_000;
 
-/** Whole seconds until a permit ends, 1 at least. */
-export function secondsUntil({ until }: Permit, now: number): number {
-  return Math.min(Math.max(Math.ceil((until - now) / 1_000), 1), MAX_SECONDS);
+/** The second at which what is held by a permit ends, as an HTTP date has it, in ms since the epoch; undefined for never. */
+export function endOf({ until }: Permit): number | undefined {
+  if (until === Number.POSITIVE_INFINITY) return undefined;
+  return Math.min(Math.ceil(until / 1_000) * 1_000, LAST_DATE);
 }
 
 /** Channels one after another, with whatever is wrong in the way they are given. */
@@ -67,7 +69,8 @@ class Grants {
  */
 export function readPermit(claims: JwtClaims, now: number): Permit | { readonly fault: string } {
   const { sub = '', iat = 0, exp, expire_at: ends = exp, channel, channels, mercure } = claims;
-  if (typeof sub !== 'string' || isLongName(sub)) return { fault: 'its sub is no text, or too long' };
+  // By its user what is held is found that is to be ended.
+  if (typeof sub !== 'string' || (sub !== '' && !isUserName(sub))) return { fault: 'its sub is no text, or too long' };
   if (!isSeconds(iat)) return { fault: 'its iat is no number of seconds' };
   if (!isSeconds(ends)) return { fault: 'its expire_at is no number of seconds' };
   const until = ends === 0 ? Number.POSITIVE_INFINITY : ends * 1_000;

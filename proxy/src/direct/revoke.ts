@@ -6,16 +6,17 @@ import { ISSUED_META } from './permit.js';
 
 /**
  * Notes revocations, as another process has said them, and ends the holds and sessions of this process whose tokens they cover. How
- * many those were. Walks all of them only where something new is said.
+ * many those were. Looks at the clients of a user only where something new is said of that user.
  */
-export function revoke(said: unknown, revocations: Revocations, registry: Pick<ChannelRegistry, 'all'>): number {
-  let isNew = false;
-  for (const revocation of readRevocations(said)) if (revocations.add(revocation) === 'new') isNew = true;
-  if (!isNew) return 0;
-  const covered: Subscriber[] = [];
-  for (const subscriber of registry.all()) if (isCovered(subscriber, revocations)) covered.push(subscriber);
-  for (const subscriber of covered) subscriber.disconnect();
-  return covered.length;
+export function revoke(said: unknown, revocations: Revocations, { users }: Pick<ChannelRegistry, 'users'>): number {
+  let ended = 0;
+  for (const revocation of readRevocations(said)) {
+    if (revocations.add(revocation) !== 'new') continue;
+    const covered = [...users.of(revocation.sub)].filter((subscriber) => isCovered(subscriber, revocations));
+    for (const subscriber of covered) subscriber.disconnect();
+    ended += covered.length;
+  }
+  return ended;
 }
 
 function isCovered({ meta }: Subscriber, revocations: Revocations): boolean {

@@ -1,11 +1,11 @@
 /** The built-in `subscribe` target over HTTP: it answers a client that may have its channels with an instruct, as an origin would. */
-import type { Clock, Containment } from '@holdfast/control-api';
+import type { Containment } from '@holdfast/control-api';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
 import { parametersOf, pathBehind, pathnameOf } from '../http/request-path.js';
 import { type Answer, InProcessOrigin, plainAnswer } from '../origin/in-process.js';
 import type { OriginRequest } from '../origin/port.js';
 import { type Admitted, admit, askedChannels, type SubscribePlace } from './admission.js';
-import { ISSUED_META, type Permit, secondsUntil } from './permit.js';
+import { endOf, ISSUED_META, type Permit } from './permit.js';
 import { readable, visitOf } from './site.js';
 
 /** How items go out: as events, as lines of JSON, as they are, or the first one as the answer. */
@@ -59,12 +59,10 @@ interface Held {
 /** See the head of the file. */
 export class SubscribeOrigin extends InProcessOrigin {
   readonly #place: SubscribePlace;
-  readonly #clock: Clock;
 
-  constructor(place: SubscribePlace, clock: Clock, faults: Containment) {
+  constructor(place: SubscribePlace, faults: Containment) {
     super(faults);
     this.#place = place;
-    this.#clock = clock;
   }
 
   protected answer(request: OriginRequest): Answer | Promise<Answer> {
@@ -84,8 +82,7 @@ export class SubscribeOrigin extends InProcessOrigin {
     const channels = askedChannels(parametersOf(behind));
     if (channels === undefined || channels.length === 0)
       return plainAnswer(400, 'Bad Request', 'name at least one channel: ?channel=NAME\n');
-    const judged = (outcome: Admitted | Answer) =>
-      'status' in outcome ? outcome : heldBy(form, channels, outcome, this.#clock.wall());
+    const judged = (outcome: Admitted | Answer) => ('status' in outcome ? outcome : heldBy(form, channels, outcome));
     const outcome = admit(this.#place, { host, headers, channels });
     return outcome instanceof Promise ? outcome.then(judged) : judged(outcome);
   }
@@ -118,8 +115,8 @@ function preflight(isAllowed: boolean): Answer {
 }
 
 /** In JSON and not in header fields, where a comma in the name of a channel would make two of it. */
-function heldBy(form: Form, channels: readonly string[], { permit }: Admitted, now: number): Held {
-  const common = { channels: channels.map((name) => ({ name })), ...standing(permit, now) };
+function heldBy(form: Form, channels: readonly string[], { permit }: Admitted): Held {
+  const common = { channels: channels.map((name) => ({ name })), ...standing(permit) };
   const unkept = ['Cache-Control', 'no-store'];
   if (form === 'poll')
     return { hold: { mode: 'response', timeout: POLL_S, ...common }, code: 204, headers: unkept, body: '' };
@@ -129,12 +126,13 @@ function heldBy(form: Form, channels: readonly string[], { permit }: Admitted, n
   return { hold, code: 200, headers: ['Content-Type', type, ...unkept], body: first };
 }
 
-/** Whose the hold is, and for how many seconds. */
-function standing(permit: Permit | undefined, now: number): object {
+/** Whose the hold is, and until when. */
+function standing(permit: Permit | undefined): object {
   if (permit === undefined) return {};
+  const end = endOf(permit);
   return {
     ...(permit.user !== '' && { meta: { user: permit.user, [ISSUED_META]: String(permit.issuedAt) } }),
-    ...(permit.until !== Number.POSITIVE_INFINITY && { expires: secondsUntil(permit, now) }),
+    ...(end !== undefined && { expires: new Date(end).toUTCString() }),
   };
 }
 

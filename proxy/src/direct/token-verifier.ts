@@ -14,6 +14,7 @@ import {
 import { type JwtKey, type JwtRead, peekJwt } from '@holdfast/grip';
 import type { RouteTable } from '../routes/route-table.js';
 import type { SubscribeTarget } from '../routes/subscribe-target.js';
+import { ROUNDING_MS } from '../runtime/clock.js';
 import { type Permit, readPermit } from './permit.js';
 import { MAX_TOKEN } from './token-source.js';
 
@@ -70,7 +71,7 @@ export class TokenVerifier {
     if (token.length > MAX_TOKEN) return this.#invalid('it is too long');
     const { number, jwks } = this.#known(target);
     const digest = `${number} ${digestOf(token)}`;
-    const now = this.#clock.wall();
+    const now = this.#now;
     const known = this.#tokens.get(digest, now);
     if (known !== undefined && (jwks === undefined || jwks.check() === known.generation)) {
       if (now < known.permit.until) return this.#unlessRevoked(known.permit);
@@ -101,7 +102,7 @@ export class TokenVerifier {
     if (read.claims === undefined) return this.#invalid(read.fault);
     const { claims } = read;
     if (issuer !== undefined && claims.iss !== issuer) return this.#invalid('its iss is not token_iss');
-    const now = this.#clock.wall();
+    const now = this.#now;
     const time = readClaims(claims, audience, now, 0);
     if ('fault' in time) return this.#invalid(time.fault);
     if (time.until - now > this.#tokenLifetimeMax)
@@ -110,6 +111,11 @@ export class TokenVerifier {
     if ('fault' in permit) return this.#invalid(permit.fault);
     this.#tokens.set(digest, { permit, until: time.until, bytes: token.length, generation });
     return this.#unlessRevoked(permit);
+  }
+
+  /** A long poll that is asked for anew when its token has ended must not be held by it once more. */
+  get #now(): number {
+    return this.#clock.wall() + ROUNDING_MS;
   }
 
   #unlessRevoked(permit: Permit): Verified {

@@ -4,10 +4,11 @@
  */
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Revocations } from '@holdfast/control-api';
-import { headerValue, headerValues, type Instruct, type RawHeaders, readJsonBytes } from '@holdfast/grip';
+import { type Expires, headerValue, headerValues, type Instruct, type RawHeaders, readJsonBytes } from '@holdfast/grip';
+import { isUserName } from '../channels/users.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { Route } from '../routes/route.js';
-import type { Clock } from '../runtime/clock.js';
+import { type Clock, ROUNDING_MS } from '../runtime/clock.js';
 import type { ReplayDeps } from './replay.js';
 
 /**
@@ -30,6 +31,9 @@ const TAG_BYTES = 16;
 const NONCE = Buffer.alloc(12);
 const CIPHER = 'aes-256-gcm';
 
+/** A name for a stream that has no user. */
+const ANYBODY = '-';
+
 /** What a stream was granted. */
 export interface Grant {
   /** `Route.key`. */
@@ -38,8 +42,8 @@ export interface Grant {
   readonly until: number;
   /** In s since the epoch. */
   readonly issued: number;
-  /** The member `hold` of an instruct. */
-  readonly hold: { readonly meta?: Readonly<Record<string, string>> };
+  /** The member `hold` of an instruct; it ends when the first one would have ended. */
+  readonly hold: { readonly meta?: Readonly<Record<string, string>>; readonly expires?: string };
   /** Its member `response`. */
   readonly response: object;
 }
@@ -73,13 +77,17 @@ export class ResumeGrants {
     const { replay, clock, tokenLifetimeMax } = this.#options;
     const type = headerValue(response.headers, 'content-type') ?? '';
     if (wish === undefined || hold?.mode !== 'stream' || links.next !== undefined) return [];
+    // The history is one of channels; and by its user what is held is found that is to be ended.
+    if (hold.channels.some(({ isPattern }) => isPattern) || !isUserName(meta.user ?? ANYBODY)) return [];
     if (!/^text\/event-stream\b/i.test(type) || request.method !== 'GET' || !replay.isOn(route)) return [];
     const now = clock.wall();
-    const ttl = Math.min(wish.ttl * 1_000, tokenLifetimeMax);
+    const end = endOf(hold.expires, now);
+    const until = Math.min(now + Math.min(wish.ttl * 1_000, tokenLifetimeMax), end);
+    if (until <= now) return [];
     const token = this.#seal(
       {
         route: route.key,
-        until: now + ttl,
+        until,
         issued: Math.floor(now / 1_000),
         hold: {
           mode: 'stream',
@@ -91,6 +99,7 @@ export class ResumeGrants {
               mode: hold.keepAlive.mode,
             },
           }),
+          ...(end < Number.POSITIVE_INFINITY && { expires: new Date(end).toUTCString() }),
           meta: { ...meta },
         },
         response: { code: response.code, headers: kept(response.headers), body: ':\n\n' },
@@ -101,7 +110,8 @@ export class ResumeGrants {
     if (!wish.cookie) return [GRANT_FIELD, token];
     const path = request.path.split('?', 1)[0] as string;
     if (/[;,\s]/.test(path)) return [];
-    const cookie = `${COOKIE}=${token}; Path=${path}; Max-Age=${Math.floor(ttl / 1_000)}; HttpOnly; SameSite=Lax`;
+    const age = Math.floor((until - now) / 1_000);
+    const cookie = `${COOKIE}=${token}; Path=${path}; Max-Age=${age}; HttpOnly; SameSite=Lax`;
     return ['Set-Cookie', isSecure ? `${cookie}; Secure` : cookie];
   }
 
@@ -114,7 +124,7 @@ export class ResumeGrants {
     const token = headerValue(request.headers, GRANT_FIELD.toLowerCase()) ?? cookieIn(request.headers);
     if (token === undefined || replay.tokens.read(lastEventId) === undefined) return undefined;
     const grant = this.#open(token, bondOf(request));
-    if (grant === undefined || grant.route !== route.key || clock.wall() >= grant.until) return undefined;
+    if (grant === undefined || grant.route !== route.key || clock.wall() + ROUNDING_MS >= grant.until) return undefined;
     return revocations.covers(grant.hold.meta?.user ?? '', grant.issued) ? undefined : grant;
   }
 
@@ -145,6 +155,13 @@ export class ResumeGrants {
   #keyOf(salt: Buffer): Buffer {
     return createHmac('sha256', this.#key).update(salt).digest();
   }
+}
+
+/** The last whole second of what the origin has granted, in ms since the epoch: later the origin is asked. Infinite where it has not said. */
+function endOf(expires: Expires | undefined, now: number): number {
+  if (expires === undefined) return Number.POSITIVE_INFINITY;
+  const end = 'date' in expires ? expires.date : now + expires.seconds * 1_000;
+  return Math.floor(end / 1_000) * 1_000;
 }
 
 /**

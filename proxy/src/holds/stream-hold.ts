@@ -9,7 +9,7 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endIncomplete, type SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
-import { type ClientResponse, type ResponseHandler, StreamPiece } from '../edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
 import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
@@ -42,6 +42,8 @@ type State = 'flowing' | 'held' | 'over';
 export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, StreamReceiver {
   readonly id: string;
   readonly kind = 'stream';
+  /** Why it ended before its head was written, by a subscription that failed: the request is still to be answered. */
+  failure: Error | undefined;
   readonly #response: ClientResponse;
   readonly #clientAddress: string;
   readonly #scope: LinkScope;
@@ -63,7 +65,6 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   #list: SubscriptionList;
   #body: StreamBody | undefined;
   #queue: ItemQueue | undefined;
-  #failure: Error | undefined;
   #hasHead = false;
   /** Why it is to end as soon as it can. */
   #due: 'shutdown' | 'aged' | 'expired' | undefined;
@@ -124,11 +125,6 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     return this.#state === 'over';
   }
 
-  /** Why it ended before its head was written, by a subscription that failed: the request is still to be answered. */
-  get failure(): Error | undefined {
-    return this.#failure;
-  }
-
   /**
    * Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does; the hold
    * is over then without a trace, and its owner answers.
@@ -137,7 +133,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const head = this.#head as InstructResponse;
     this.#head = undefined;
     try {
-      this.#body = this.#makeBody();
+      this.#body = new StreamBody(this.#response, this.#list, this.#replay, this);
       const missed = missedBefore(this, this.#replay, this.#catchUp, this.#deps.subscriber);
       this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
     } catch (error) {
@@ -216,16 +212,12 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   /** The next link is asked, and what comes until it has answered waits; without one the stream ends as by its age. */
   expiryDue(): void {
     if (this.#terms.hasNext) this.#catchUp?.expired(this.#isOpen);
-    else {
-      this.#deps.subscriber.registry.remove(this, this.#list.channels, this.#list.patterns);
-      this.#endWhenOpen('expired');
-    }
+    else this.#endWhenOpen('expired');
   }
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
   disconnect(): void {
-    const isSlow = this.waiting > 0;
-    this.#end('kicked', isSlow || this.#state === 'flowing', isSlow);
+    this.#end('kicked', this.waiting > 0 || this.#state === 'flowing', this.waiting > 0);
   }
 
   /** The client is to see that the stream is broken off. */
@@ -263,7 +255,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#list = list;
     this.#writer.follow(list, scope);
     this.#state = 'flowing';
-    this.#body = this.#makeBody();
+    this.#body = new StreamBody(this.#response, this.#list, this.#replay, this);
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
@@ -307,8 +299,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** Ends the stream because of a fault, which clients of debug routes find in its body. */
   fail(text: string, reason: CloseReason): void {
-    reportFailure(this, text, this.#scope, this.#deps.subscriber);
-    if (this.isDebug && this.#state !== 'over') this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
+    reportFailure(this, text, this.#scope, this.#response, this.#deps.subscriber);
     this.#end(reason);
   }
 
@@ -319,7 +310,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   #subscribe(): Promise<void> | undefined {
     return subscribeStream(this, this.#list, this.#scope, this.#deps.subscriber, (error) => {
       if (this.#hasHead) this.#end('origin-failed');
-      else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
+      else if (this.#leave('origin-failed') !== undefined) this.failure = error;
     });
   }
 
@@ -349,10 +340,6 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     else if (this.#due !== 'shutdown') this.#catchUp.begin();
     if (this.#due === 'shutdown') this.#end('shutdown');
     else if (!this.isOver) this.#response.goIdle?.();
-  }
-
-  #makeBody(): StreamBody {
-    return new StreamBody(this.#response, this.#list, this.#replay, (text) => this.filterFailed(text));
   }
 
   #takeWaiting(missed: Delivery | undefined): void {
@@ -385,6 +372,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   #endWhenOpen(reason: 'aged' | 'expired'): void {
     this.#due ??= reason;
+    if (reason === 'expired') this.#deps.subscriber.registry.remove(this, this.#list.channels, this.#list.patterns);
     if (!this.#isOpen) return;
     this.#writer.finish(this, () => {
       if (!this.#isOpen) return;

@@ -17,6 +17,7 @@ import type { LinkScope } from '../links/link-scope.js';
 import type { CatchUp, CatchUpStart } from './catch-up.js';
 import type { StreamReplay } from './hold-replay.js';
 import { reportLate } from './stream-reports.js';
+import type { StreamReceiver } from './stream-writer.js';
 
 /** What a stream goes by: of its initial instruct, or that of its last link. */
 export interface StreamTerms {
@@ -120,16 +121,16 @@ export class StreamBody {
   /** Undefined without filters, which is how it almost always is. */
   readonly #filter: ResponseFilter | undefined;
   readonly #replay: StreamReplay | undefined;
-  readonly #failed: (text: string) => void;
+  readonly #stream: Pick<StreamReceiver, 'filterFailed'>;
 
-  /** Goes through the filters that `list` has now. `replay` notes what was written; `failed` ends the stream. */
+  /** Goes through the filters that `list` has now. `replay` notes what was written; `stream` ends where they fail. */
   constructor(
     response: ClientResponse,
     list: SubscriptionList,
     replay: StreamReplay | undefined,
-    failed: (text: string) => void,
+    stream: Pick<StreamReceiver, 'filterFailed'>,
   ) {
-    this.#failed = failed;
+    this.#stream = stream;
     this.#response = response;
     this.#replay = replay;
     const filters: string[] = [];
@@ -156,7 +157,7 @@ export class StreamBody {
     try {
       return run();
     } catch (error) {
-      this.#failed(`filter error: ${(error as Error).message}`);
+      this.#stream.filterFailed(`filter error: ${(error as Error).message}`);
       return undefined;
     }
   }

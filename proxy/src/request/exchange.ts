@@ -17,7 +17,7 @@ import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import { outcomeOf } from '../tracing/request-traces.js';
 import type { Entrant } from './admission.js';
-import { GrantedOrigin } from './granted-origin.js';
+import { byGrant } from './granted-origin.js';
 import { OutgoingRequest, RequestBody } from './outgoing-request.js';
 import type { RequestDeps } from './request-deps.js';
 
@@ -155,9 +155,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.#call = undefined;
     const { request, trust, deps } = this;
     // A hold that has its origin asked again wants its news.
-    const grant = this.#lastIds === undefined && this.obeysGrip ? deps.grants?.find(request, this.#route) : undefined;
-    const by =
-      grant === undefined ? deps : { ...deps, originOf: () => new GrantedOrigin(grant, deps.holds.subscriber.faults) };
+    const by = this.#lastIds === undefined && this.obeysGrip ? byGrant(deps, request, this.#route) : deps;
     const outgoing = new OutgoingRequest(request, this.#route, trust, this.#body, this.#lastIds, by);
     this.#asked = performance.now();
     this.#sending = new Sending(this.#route.targets, outgoing, this);

@@ -1,13 +1,23 @@
 /** In the place of an origin for a client that comes back with what that has granted: it answers with the same instruct. */
-import { type Containment, uncontained } from '@holdfast/control-api';
+import type { Containment } from '@holdfast/control-api';
+import type { ClientRequest } from '../edge/port.js';
 import type { Grant } from '../history/grants.js';
 import { type Answer, InProcessOrigin } from '../origin/in-process.js';
+import type { Route } from '../routes/route.js';
+import type { RequestDeps } from './request-deps.js';
+
+/** What a request is carried out with: another origin where its client comes back with a grant that counts. */
+export function byGrant(deps: RequestDeps, request: ClientRequest, route: Route): RequestDeps {
+  const grant = deps.grants?.find(request, route);
+  if (grant === undefined) return deps;
+  return { ...deps, originOf: () => new GrantedOrigin(grant, deps.holds.subscriber.faults) };
+}
 
 /** Of one request. */
-export class GrantedOrigin extends InProcessOrigin {
+class GrantedOrigin extends InProcessOrigin {
   readonly #grant: Grant;
 
-  constructor(grant: Grant, faults: Containment = uncontained) {
+  constructor(grant: Grant, faults: Containment) {
     super(faults);
     this.#grant = grant;
   }

@@ -81,8 +81,9 @@ function obeyControl(session: ControlledSession, control: WsControl | WsControlI
       session.writer.timed.flush();
       break;
     case 'expire': {
-      const { timeout } = control;
-      deps.subscriber.registry.setExpiry(session, timeout === undefined ? undefined : { seconds: timeout });
+      const { timeout: seconds, date } = control;
+      const span = seconds === undefined ? undefined : { seconds };
+      deps.subscriber.registry.setExpiry(session, date === undefined ? span : { date });
       break;
     }
     case 'session':

@@ -96,6 +96,32 @@ t.test('for nothing else: the origin is asked', async (t) => {
   t.notOk(find(), 'expired');
 });
 
+t.test('a grant ends with what the origin has granted, to the last whole second', async (t) => {
+  const { grants, clock } = fixture();
+  const start = clock.wall();
+  const dated = (ms: number) => new Date(start + ms).toUTCString();
+  for (const [expires, end] of [
+    ['30', 30_000],
+    [dated(30_000), 30_000],
+    ['90', 90_000],
+  ] as const) {
+    const [name = '', token = ''] = grants.fieldsFor(instruct('Grip-Expires', expires), request(), kept, false);
+    const find = () => grants.find(request({}, ['Last-Event-ID', id, name, token]), kept);
+    t.equal(find()?.hold.expires, dated(end), 'the hold is not longer than the first one');
+    t.equal(find()?.until, start + Math.min(end, 60_000));
+  }
+  const [name = '', token = ''] = grants.fieldsFor(instruct('Grip-Expires', '30'), request(), kept, false);
+  const find = () => grants.find(request({}, ['Last-Event-ID', id, name, token]), kept);
+  clock.advance(29_990);
+  t.ok(find());
+  clock.advance(10);
+  t.notOk(find());
+  const cookie = { ...instruct('Grip-Expires', '30'), resumeToken: { ttl: 60, cookie: true } };
+  t.match(grants.fieldsFor(cookie, request(), kept, false)[1], /; Max-Age=30;/);
+  t.strictSame(grants.fieldsFor(instruct('Grip-Expires', '0'), request(), kept, false), [], 'nothing is left');
+  t.strictSame(grants.fieldsFor(instruct('Grip-Expires', dated(-9_000)), request(), kept, false), []);
+});
+
 t.test('no token where a stream cannot be continued', async (t) => {
   const { grants } = fixture();
   const none = (wish = instruct(), by = kept, more: Partial<ClientRequest> = {}) =>
@@ -104,6 +130,8 @@ t.test('no token where a stream cannot be continued', async (t) => {
   none(instruct('Grip-Link', '</next>; rel=next'));
   none(instruct(), route('* a:1'));
   none(instruct(), kept, { method: 'POST' });
+  none(instruct('Grip-Channel', 'x-*; pattern'));
+  none({ ...instruct(), meta: { user: 'u'.repeat(256) } });
   const long = Array.from({ length: 200 }, (_, i) => ['Grip-Channel', `a-channel-with-a-name-${i}`]).flat();
   none(instruct(...long));
 });

@@ -36,6 +36,17 @@ t.test('at that moment, not before: the client is closed with 4401, and the orig
   t.strictSame(await client.rest(), []);
 });
 
+t.test('at a date, by the wall clock', async (t) => {
+  const fixture = await SessionFixture.open(t);
+  const joined = await fixture.join();
+  await control(joined, { type: 'expire', date: new Date(fixture.clock.wall() + 60_000).toUTCString() });
+  t.strictSame(view(fixture), [new Date(fixture.clock.wall() + 60_000).toISOString()]);
+  fixture.clock.advance(59_999);
+  t.equal(fixture.ends.length, 0);
+  fixture.clock.advance(1);
+  t.equal(closeCodeOf(await joined.client.frame()), 4401);
+});
+
 t.test('a later message takes the place of the one before; without a timeout there is none', async (t) => {
   const fixture = await SessionFixture.open(t);
   const joined = await expiring(fixture, 60);

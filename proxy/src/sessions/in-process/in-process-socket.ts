@@ -123,11 +123,6 @@ export abstract class InProcessSocket implements OriginSocket {
     this.say('text', Buffer.from(`c:${formatWsControl(control)}`));
   }
 
-  /** The same for one that not every node knows yet, which passes it over. */
-  protected order(control: { readonly type: string; readonly timeout: number }): void {
-    this.say('text', Buffer.from(`c:${JSON.stringify(control)}`));
-  }
-
   /** Has a fault in something that takes time end the session, or the handshake. */
   protected watch(work: Promise<void>): void {
     this.#faults.watch('origin', work, { fault: (error) => this.#faulted(error) });

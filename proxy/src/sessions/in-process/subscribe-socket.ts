@@ -9,7 +9,7 @@ import {
   type SubscribePlace,
 } from '../../direct/admission.js';
 import { answerFrame, type Frame, type FrameAnswer, type FrameError, readFrame } from '../../direct/frames.js';
-import { ISSUED_META, type Permit, secondsUntil } from '../../direct/permit.js';
+import { endOf, ISSUED_META, type Permit } from '../../direct/permit.js';
 import { protocolBeside } from '../../direct/token-source.js';
 import type { Verified } from '../../direct/token-verifier.js';
 import { parametersOf, pathBehind, pathnameOf } from '../../http/request-path.js';
@@ -128,10 +128,11 @@ export class SubscribeSocket extends InProcessSocket {
       this.control({ type: 'set-meta', name: 'user', value: permit.user });
       this.control({ type: 'set-meta', name: ISSUED_META, value: String(permit.issuedAt) });
     }
+    const date = endOf(permit);
     // One that never ends takes the end of the token before it back.
-    if (permit.until === Number.POSITIVE_INFINITY && !this.#ends) return;
-    this.#ends = true;
-    this.order({ type: 'expire', timeout: secondsUntil(permit, this.#clock.wall()) });
+    if (date !== undefined) this.control({ type: 'expire', date });
+    else if (this.#ends) this.control({ type: 'expire' });
+    this.#ends = date !== undefined;
   }
 
   #subscribe(channel: string): void {

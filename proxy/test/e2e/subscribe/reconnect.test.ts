@@ -8,9 +8,12 @@ import { until } from '../../kit/until.js';
 import { makeCuttable } from '../holds/cuttable.js';
 import { bearer, startSubscribe, tokenFor } from './tokens.js';
 
-/** More by hand: `RECONNECTS=10000`. */
-const CLIENTS = Number(process.env.RECONNECTS ?? 1_000);
+/** A multiple of those that come at once; more by hand: `RECONNECTS=10000`. */
+const CLIENTS = Number(process.env.RECONNECTS ?? 500);
 const AT_ONCE = 20;
+const CHANNELS = 50;
+
+const channelOf = (user: number) => `c${user % CHANNELS}`;
 
 t.test('an EventSource that is cut off gets what it missed, by its Last-Event-ID', async (t) => {
   const holdfast = await startSubscribe(t, { route: ',history' });
@@ -35,19 +38,39 @@ t.test('an EventSource that is cut off gets what it missed, by its Last-Event-ID
 t.test(`${CLIENTS} reconnects with tokens ask the origin for nothing`, async (t) => {
   const origin = await startOrigin(t, (_request, response) => void response.end('asked'));
   const holdfast = await startSubscribe(t, { route: ',history', routes: [`* ${origin.target}`] });
-  const { port } = new URL(holdfast.clients);
-  let held = 0;
-  const reconnect = async (user: number) => {
-    const client = await RawClient.to(t, { port: Number(port) });
-    const authorization = `Authorization: Bearer ${tokenFor(`u${user}`, `c${user % 100}`)}`;
-    client.send(`GET /sub?channel=c${user % 100} HTTP/1.1`, 'Host: a', authorization, 'Last-Event-ID: x', '');
-    await client.receives(':\n\n');
-    held++;
-    client.reset();
+  const port = Number(new URL(holdfast.clients).port);
+  const texts = Array.from({ length: CLIENTS }, (_, user) => tokenFor(`u${user}`, channelOf(user)));
+  const come = async (user: number, lastEventId: readonly string[]) => {
+    const client = await RawClient.to(t, { port });
+    const fields = [`Authorization: Bearer ${texts[user]}`, ...lastEventId.map((id) => `Last-Event-ID: ${id}`)];
+    client.send(`GET /sub?channel=${channelOf(user)} HTTP/1.1`, 'Host: a', ...fields, '');
+    return client;
   };
-  for (let first = 0; first < CLIENTS; first += AT_ONCE)
-    await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => reconnect(first + i)));
-  t.equal(held, CLIENTS);
+  /** Of all clients, some at a time. */
+  const each = async <Got>(act: (user: number) => Promise<Got>): Promise<Got[]> => {
+    const got: Got[] = [];
+    for (let first = 0; first < CLIENTS; first += AT_ONCE)
+      got.push(...(await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => act(first + i)))));
+    return got;
+  };
+
+  const clients = await each(async (user) => {
+    const client = await come(user, []);
+    // Where the stream begins.
+    await client.receives('id: ');
+    await client.until(/^id: \S+$/m);
+    return client;
+  });
+  for (const client of clients) client.reset();
+  await holdfast.holds('stream', 0);
+  const missed = Array.from({ length: CHANNELS }, (_, n) => streamItem(channelOf(n), `data: missed on ${n}.\n\n`));
+  await holdfast.publish(...missed);
+  await each(async (user) => {
+    const [, id = ''] = /^id: (\S+)$/m.exec(clients[user]?.text ?? '') ?? [];
+    const client = await come(user, [id]);
+    await client.receives(`data: missed on ${user % CHANNELS}.`);
+  });
+  t.equal(await holdfast.metric('holdfast_holds{kind="stream"}'), CLIENTS);
   t.equal(origin.seen.length, 0);
   t.equal(await (await fetch(holdfast.clients)).text(), 'asked');
   t.equal(origin.seen.length, 1, 'the same node does ask it');

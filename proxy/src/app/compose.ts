@@ -160,6 +160,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');
   const { originConnectTimeout, originTimeout, originKeepAliveTimeout, originConnectionMaxAge } = config;
+  const originConnectionsMax = config.originConnectionsMax || descriptors.origins;
   const parserFound = reportFastPaths(log, metrics);
   const origins =
     deps.origins ??
@@ -168,6 +169,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
       originTimeout,
       originKeepAliveTimeout,
       originConnectionMaxAge,
+      originConnectionsMax,
       maxHeaderBytes: ORIGIN_HEADER_BYTES,
       admits,
       parserFound,

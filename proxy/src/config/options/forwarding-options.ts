@@ -225,6 +225,16 @@ export const forwardingOptions = [
     max: 2_147_483,
     doc: 'How old a connection to an origin may get. An older one takes no further request, so that names are looked up again and origins that have moved are found; requests under way go on.',
   },
+  {
+    key: 'origin_connections_max',
+    group,
+    type: 'int',
+    unit: 'connections',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    doc: 'Most connections of one process to one target. Further requests wait for one, as long as `origin_connect_timeout`; then the next target is tried. 0: a third of the files that the process may open. WebSockets to origins are not among them.',
+  },
   /**
    * @limit {} bytes of the body of an instruct, decoded
    * @over 502; stream holds and answers without a hold in header form stream instead

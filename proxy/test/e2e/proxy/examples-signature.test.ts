@@ -52,6 +52,7 @@ const examples = [
     ['chat/server.mjs', '/rooms/blue'],
     ['chat-lambda/runner.mjs', '/rooms/blue'],
     ['fanloop/server.mjs', '/ws'],
+    ['user-messages/server.mjs', '/ws?userId=ann'],
   ].map(([file = '', path = '']) => ({
     path: file,
     of: {

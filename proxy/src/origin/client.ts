@@ -171,7 +171,7 @@ class PooledOrigin implements Origin {
       ) as buildConnector.connector,
     };
     const { originConnectionsMax: max, originConnectionMaxAge: maxAge, originConnectTimeout: patience } = options;
-    this.#connections = new OriginConnections({
+    this.#connections = new OriginConnections<Dispatcher.DispatchOptions, HttpCall>({
       open: () => new Client(url, settings),
       max,
       maxAge,

@@ -134,7 +134,11 @@ export class OriginConnections<Request, Handler> {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        for (let late = this.#waiting.first; late !== undefined && late.until <= this.#now(); late = this.#waiting.first) {
+        for (
+          let late = this.#waiting.first;
+          late !== undefined && late.until <= this.#now();
+          late = this.#waiting.first
+        ) {
           this.#waiting.shift();
           this.#options.refused?.(late.handler);
         }
@@ -191,7 +195,8 @@ export class OriginConnections<Request, Handler> {
   /** Breaks off all requests. */
   async destroy(): Promise<void> {
     clearTimeout(this.#timer);
-    for (let one = this.#waiting.shift(); one !== undefined; one = this.#waiting.shift()) this.#options.refused?.(one.handler);
+    for (let one = this.#waiting.shift(); one !== undefined; one = this.#waiting.shift())
+      this.#options.refused?.(one.handler);
     await Promise.all([...this.#all].map(({ connection }) => connection.destroy()));
   }
 

@@ -2,7 +2,11 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
 import { Client, type Dispatcher } from 'undici';
-import { ORIGIN_WAITING_MAX, OriginConnections, type OriginConnectionsOptions } from '../../dist/origin/origin-connections.js';
+import {
+  ORIGIN_WAITING_MAX,
+  OriginConnections,
+  type OriginConnectionsOptions,
+} from '../../dist/origin/origin-connections.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
 import { until } from '../kit/until.js';
@@ -147,11 +151,11 @@ t.test('closing waits for what is under way', async (t) => {
 t.test('a connection that is too old takes no further request, whether it is idle or not', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
   let now = 0;
-  const pool: Pool = new OriginConnections(
-    () => new Client(`http://127.0.0.1:${origin.port}`, { pipelining: 1, keepAliveTimeout: 60_000 }),
-    1_000,
-    () => now,
-  );
+  const pool: Pool = new OriginConnections({
+    open: () => new Client(`http://127.0.0.1:${origin.port}`, { pipelining: 1, keepAliveTimeout: 60_000 }),
+    maxAge: 1_000,
+    now: () => now,
+  });
   t.teardown(() => pool.destroy());
   for (const asked of [ask(pool), ask(pool), ask(pool)]) t.equal(await ended(asked), 'end');
   t.equal(pool.size, 3);
@@ -182,26 +186,29 @@ t.test('idle connections that have just been broken off are closed once more wit
   await until(() => origin.sockets.size === 0);
 });
 
-t.test('more requests than there may be connections wait their turn, and one that is over meanwhile is not sent', async (t) => {
-  const waiting: (() => void)[] = [];
-  const origin = await RawOrigin.open(t, ({ socket }) => waiting.push(() => socket.write(answerBytes(''))));
-  const over = new Set<object>();
-  const pool = connectionsTo(t, origin.port, 60_000, { max: 3, isOver: (handler) => over.has(handler) });
-  const asked = Array.from({ length: 8 }, () => ask(pool));
-  await until(() => waiting.length === 3);
-  t.equal(pool.size, 3);
-  t.equal(pool.waiting, 5);
-  const [gone] = asked.splice(4, 1) as [Asked];
-  over.add(gone.handler);
-  while (asked.some((request) => request.over === undefined)) {
-    waiting.shift()?.();
-    await turn();
-  }
-  for (const request of asked) t.equal(request.over, 'end');
-  t.equal(gone.over, undefined);
-  t.equal(origin.requests.length, 7);
-  t.equal(Math.max(...origin.requests.map(({ connection }) => connection)), 3);
-});
+t.test(
+  'more requests than there may be connections wait their turn, and one that is over meanwhile is not sent',
+  async (t) => {
+    const waiting: (() => void)[] = [];
+    const origin = await RawOrigin.open(t, ({ socket }) => waiting.push(() => socket.write(answerBytes(''))));
+    const over = new Set<object>();
+    const pool = connectionsTo(t, origin.port, 60_000, { max: 3, isOver: (handler) => over.has(handler) });
+    const asked = Array.from({ length: 8 }, () => ask(pool));
+    await until(() => waiting.length === 3);
+    t.equal(pool.size, 3);
+    t.equal(pool.waiting, 5);
+    const [gone] = asked.splice(4, 1) as [Asked];
+    over.add(gone.handler);
+    while (asked.some((request) => request.over === undefined)) {
+      waiting.shift()?.();
+      await turn();
+    }
+    for (const request of asked) t.equal(request.over, 'end');
+    t.equal(gone.over, undefined);
+    t.equal(origin.requests.length, 7);
+    t.equal(Math.max(...origin.requests.map(({ connection }) => connection)), 3);
+  },
+);
 
 t.test('a request that waits too long is refused, in the order of their coming; so is one too many', async (t) => {
   const origin = await RawOrigin.open(t, () => {});

@@ -17,7 +17,14 @@ const packages = ['grip', 'control-api', 'proxy'];
  */
 const layers = {
   grip: [['errors.ts'], ['wire'], ['filters'], ['instruct'], ['ws'], ['item']],
-  'control-api': [['runtime', 'tracing'], ['http', 'stats', 'backplane'], ['auth', 'cluster', 'zmq'], ['views']],
+  'control-api': [
+    ['runtime', 'tracing'],
+    ['http', 'stats', 'backplane'],
+    ['auth', 'cluster', 'zmq'],
+    ['occupancy'],
+    ['presence'],
+    ['views', 'events'],
+  ],
   proxy: [
     ['runtime'],
     ['errors.ts'],
@@ -26,7 +33,7 @@ const layers = {
     ['edge', 'routes', 'commands'],
     ['compression', 'admin', 'cross-origin', 'origin'],
     ['answers', 'channels', 'clients', 'decoding', 'tracing'],
-    ['links', 'sockjs'],
+    ['links', 'sockjs', 'direct'],
     ['delivery'],
     ['history'],
     ['holds', 'sessions'],

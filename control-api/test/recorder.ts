@@ -41,6 +41,13 @@ export class RecordingEvents implements PublishEvents {
     this.seen.push(`published ${items}`);
   }
 
+  /** How many items reached nobody, by call; beside `seen`. */
+  readonly unreceivedItems: number[] = [];
+
+  unreceived(items: number): void {
+    this.unreceivedItems.push(items);
+  }
+
   recovered(): void {
     this.seen.push('recovered');
   }

@@ -10,8 +10,12 @@ import {
   GuardedListener,
   type History,
   historyOf,
+  type ItemMessage,
   type Message,
+  type PrefixInterest,
+  prefixInterestOf,
 } from './backplane.js';
+import { InterestTable } from './interest-table.js';
 
 /** Follows the interest of the whole process in channels. Calls must not throw. */
 export interface InterestFollower {
@@ -27,15 +31,13 @@ export interface BackplaneHubOptions {
   readonly inner: Backplane;
   /** Also follow the interest, such as a ZeroMQ SUB socket. */
   readonly followers?: readonly InterestFollower[];
+  /** Follows the interest of those shares alone that serve clients. */
+  readonly audience?: InterestFollower | undefined;
+  /** Called once for each gap, whoever has interest in its channel. Must not throw. */
+  readonly onGap?: ((gap: Gap) => void) | undefined;
   readonly log: Log;
   /** Left out: faults are logged only. */
   readonly faults?: Containment;
-}
-
-interface Interest {
-  readonly shares: Set<HubShare>;
-  /** Until the backplane behind has the channel live: one promise for all shares. */
-  pending: Promise<void> | undefined;
 }
 
 /**
@@ -45,11 +47,40 @@ interface Interest {
 export class BackplaneHub {
   readonly #options: BackplaneHubOptions;
   readonly #shares = new Set<HubShare>();
-  readonly #channels = new Map<string, Interest>();
+  readonly #channels: InterestTable<HubShare>;
+  readonly #prefixes: InterestTable<HubShare>;
   #starting: Promise<void> | undefined;
 
   constructor(options: BackplaneHubOptions) {
     this.#options = options;
+    const { inner, followers = [] } = options;
+    this.#channels = new InterestTable(
+      {
+        subscribe: (channel) => inner.subscribe(channel),
+        unsubscribe: (channel) => inner.unsubscribe(channel),
+        opened: (channel) => {
+          for (const follower of followers) follower.subscribed(channel);
+        },
+        closed: (channel) => {
+          for (const follower of followers) follower.unsubscribed(channel);
+        },
+        joined: (share, channel, shares) => this.#audienceOf(share, shares)?.subscribed(channel),
+        left: (share, channel, shares) => this.#audienceOf(share, shares)?.unsubscribed(channel),
+      },
+      (share) => share.channels,
+    );
+    const prefixes = prefixInterestOf(inner);
+    this.#prefixes = new InterestTable(
+      {
+        subscribe: (prefix) => prefixes?.subscribePrefix(prefix),
+        unsubscribe: (prefix) => prefixes?.unsubscribePrefix(prefix),
+        opened() {},
+        closed() {},
+        joined() {},
+        left() {},
+      },
+      (share) => share.prefixes,
+    );
   }
 
   /** Starts the backplane behind, once, however often it is called; rejects as `Backplane.start` does. */
@@ -57,21 +88,28 @@ export class BackplaneHub {
     this.#starting ??= this.#options.inner.start({
       onMessage: (message) => this.#distribute(message),
       onGap: (gap) => {
-        for (const share of this.#interested(gap.channel)) share.deliverGap(gap);
+        this.#options.onGap?.(gap);
+        const shares = gap.prefix === undefined ? this.#channels.of(gap.channel) : this.#prefixes.of(gap.prefix);
+        for (const share of shares) share.deliverGap(gap);
       },
     });
     return this.#starting;
   }
 
-  /** One more share, which its consumer starts. It has the capability `History` if the backplane behind has. */
-  share(): HubShare {
-    return new HubShare(this.#options, {
+  /**
+   * One more share, which its consumer starts. It has the capability `History` if the backplane behind has. One that only `watches` serves
+   * no clients: the audience does not count it.
+   */
+  share({ watches = false } = {}): HubShare {
+    return new HubShare(this.#options, watches, {
       start: async (share) => {
         await this.start();
         this.#shares.add(share);
       },
-      subscribe: (share, channel) => this.#subscribe(share, channel),
-      unsubscribe: (share, channel) => this.#unsubscribe(share, channel),
+      subscribe: (share, channel) => this.#channels.subscribe(share, channel),
+      unsubscribe: (share, channel) => this.#channels.unsubscribe(share, channel),
+      subscribePrefix: (share, prefix) => this.#prefixes.subscribe(share, prefix),
+      unsubscribePrefix: (share, prefix) => this.#prefixes.unsubscribe(share, prefix),
       leave: (share) => this.#leave(share),
     });
   }
@@ -91,6 +129,11 @@ export class BackplaneHub {
     return historyOf(this.#options.inner) !== undefined;
   }
 
+  /** That of the backplane behind, for a caller that needs no share; undefined where it keeps none. */
+  get history(): History | undefined {
+    return historyOf(this.#options.inner);
+  }
+
   /** How many channels this process has interest in. */
   get channels(): number {
     return this.#channels.size;
@@ -102,75 +145,38 @@ export class BackplaneHub {
     await this.#options.inner.close();
   }
 
-  #subscribe(share: HubShare, channel: string): Promise<void> | undefined {
-    const { inner, followers = [] } = this.#options;
-    share.channels.add(channel);
-    const known = this.#channels.get(channel);
-    if (known !== undefined) {
-      known.shares.add(share);
-      return known.pending;
-    }
-    const interest: Interest = { shares: new Set([share]), pending: undefined };
-    this.#channels.set(channel, interest);
-    for (const follower of followers) follower.subscribed(channel);
-    interest.pending = inner.subscribe(channel)?.then(
-      () => {
-        interest.pending = undefined;
-      },
-      (error) => {
-        // Withdrawn by the backplane behind. A newer interest in the same channel is not concerned.
-        if (this.#channels.get(channel) === interest) {
-          for (const one of interest.shares) one.channels.delete(channel);
-          this.#forget(channel);
-        }
-        throw error;
-      },
-    );
-    return interest.pending;
-  }
-
-  #unsubscribe(share: HubShare, channel: string): void {
-    share.channels.delete(channel);
-    const interest = this.#channels.get(channel);
-    if (!interest?.shares.delete(share) || interest.shares.size > 0) return;
-    this.#forget(channel);
-    this.#options.inner.unsubscribe(channel);
-  }
-
-  #forget(channel: string): void {
-    this.#channels.delete(channel);
-    for (const follower of this.#options.followers ?? []) follower.unsubscribed(channel);
+  /** The audience, where this share is the first to come or the last to go of those that serve clients on a channel. */
+  #audienceOf(share: HubShare, others: Iterable<HubShare>): InterestFollower | undefined {
+    const { audience } = this.#options;
+    if (audience === undefined || share.watches) return undefined;
+    for (const other of others) if (other !== share && !other.watches) return undefined;
+    return audience;
   }
 
   #leave(share: HubShare): void {
     this.#shares.delete(share);
-    // Its own, and not all of the process, among which those of a tap or a worker are few.
-    for (const channel of share.channels) this.#unsubscribe(share, channel);
+    this.#channels.leave(share);
+    this.#prefixes.leave(share);
   }
 
   #distribute(message: Message): void {
     if (message.type === 'recover') {
       for (const share of [...this.#shares]) share.deliver(message);
-      return;
-    }
-    const interest = this.#channels.get(message.item.channel);
-    if (interest === undefined) return;
-    const { shares } = interest;
-    // Most channels have one consumer: nothing is allocated for it.
-    if (shares.size > 1) for (const share of this.#interested(message.item.channel)) share.deliver(message);
-    else {
-      for (const share of shares) {
-        share.deliver(message);
-        break;
-      }
-    }
+    } else if (message.prefix !== undefined) deliver(this.#prefixes, message.prefix, message);
+    else deliver(this.#channels, message.item.channel, message);
   }
+}
 
-  /** A share that joins during a delivery does not get it; one that leaves during it does not either. */
-  *#interested(channel: string): Iterable<HubShare> {
-    const interest = this.#channels.get(channel);
-    if (interest === undefined) return;
-    for (const share of [...interest.shares]) if (interest.shares.has(share)) yield share;
+/** Most channels have one consumer: nothing is allocated for it. */
+function deliver(interest: InterestTable<HubShare>, name: string, message: ItemMessage): void {
+  const shares = interest.sharesOf(name);
+  if (shares === undefined) return;
+  if (shares.size > 1) for (const share of interest.of(name)) share.deliver(message);
+  else {
+    for (const share of shares) {
+      share.deliver(message);
+      break;
+    }
   }
 }
 
@@ -179,16 +185,23 @@ interface ShareOwner {
   start(share: HubShare): Promise<void>;
   subscribe(share: HubShare, channel: string): Promise<void> | undefined;
   unsubscribe(share: HubShare, channel: string): void;
+  subscribePrefix(share: HubShare, prefix: string): Promise<void> | undefined;
+  unsubscribePrefix(share: HubShare, prefix: string): void;
   leave(share: HubShare): void;
 }
 
 /** One consumer's part of a {@link BackplaneHub}. Closing it withdraws its interest and leaves the others alone. */
-export class HubShare implements Backplane {
+export class HubShare implements Backplane, PrefixInterest {
   /** Only where the backplane behind has it; see {@link historyOf}. */
   readonly read?: History['read'];
   readonly head?: History['head'];
+  readonly remove?: History['remove'];
   /** In which it has interest; kept by the hub. */
   readonly channels = new Set<string>();
+  /** The same of prefixes. */
+  readonly prefixes = new Set<string>();
+  /** It serves no clients. */
+  readonly watches: boolean;
   readonly #inner: Backplane;
   readonly #faults: Containment;
   readonly #owner: ShareOwner;
@@ -196,14 +209,16 @@ export class HubShare implements Backplane {
   #listener: BackplaneListener | undefined;
 
   /** Made by the hub. */
-  constructor({ inner, log, faults }: BackplaneHubOptions, owner: ShareOwner) {
+  constructor({ inner, log, faults }: BackplaneHubOptions, watches: boolean, owner: ShareOwner) {
+    this.watches = watches;
     this.#faults = faults ?? loggedFaults(log);
     this.#inner = inner;
     this.#owner = owner;
     const history = historyOf(inner);
     if (history === undefined) return;
     this.read = (...asked) => this.#refusal() ?? history.read(...asked);
-    this.head = (channel) => this.#refusal() ?? history.head(channel);
+    this.head = (...asked) => this.#refusal() ?? history.head(...asked);
+    this.remove = (channel) => this.#refusal() ?? history.remove(channel);
   }
 
   async start(listener: BackplaneListener): Promise<void> {
@@ -227,6 +242,14 @@ export class HubShare implements Backplane {
 
   unsubscribe(channel: string): void {
     this.#owner.unsubscribe(this, channel);
+  }
+
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    return this.#refusal() ?? this.#owner.subscribePrefix(this, prefix);
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    this.#owner.unsubscribePrefix(this, prefix);
   }
 
   close(): Promise<void> {

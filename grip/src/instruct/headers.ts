@@ -13,9 +13,11 @@ import {
 } from '../wire/head.js';
 import { parseParams, splitElements } from '../wire/params.js';
 import { parseInteger, textFromWire, trimWire } from '../wire/text.js';
+import { type Expires, parseExpires } from './expires.js';
 import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
 import { type Links, parseLinks } from './link.js';
+import { parseResumeToken, type ResumeTokenWish } from './resume-token.js';
 
 /** What the Grip-* headers of one response say; undefined where the header is absent. */
 export interface GripHeaders {
@@ -25,10 +27,14 @@ export interface GripHeaders {
   readonly timeout: number | undefined;
   readonly exposeHeaders: readonly string[] | undefined;
   readonly keepAlive: KeepAlive | undefined;
+  readonly expires: Expires | undefined;
   readonly meta: Readonly<Record<string, string>>;
   /** Of Grip-Status or, without it, of the response. */
   readonly status: { readonly code: number; readonly reason: string };
   readonly links: Links;
+  /** Grip-Position: the client is to learn where the channels stand. */
+  readonly position: boolean;
+  readonly resumeToken: ResumeTokenWish | undefined;
 }
 
 /** The Grip-* fields of a response, as they are written. */
@@ -37,10 +43,13 @@ export const gripFields: readonly string[] = [
   'Grip-Channel',
   'Grip-Timeout',
   'Grip-Keep-Alive',
+  'Grip-Expires',
   'Grip-Link',
+  'Grip-Resume-Token',
   'Grip-Set-Meta',
   'Grip-Status',
   'Grip-Expose-Headers',
+  'Grip-Position',
 ];
 
 const knownFields: ReadonlySet<string> = new Set(gripFields.map((name) => name.toLowerCase()));
@@ -68,9 +77,12 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     timeout: parseTimeout(headerValue(headers, 'grip-timeout')),
     exposeHeaders: parseExposeHeaders(headerValues(headers, 'grip-expose-headers')),
     keepAlive: parseKeepAlive(headerValue(headers, 'grip-keep-alive')),
+    expires: parseExpires(headerValue(headers, 'grip-expires')),
     meta: parseMeta(headerValues(headers, 'grip-set-meta')),
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
+    position: parsePositionWish(headerValue(headers, 'grip-position')),
+    resumeToken: parseResumeToken(headerValue(headers, 'grip-resume-token')),
   };
 }
 
@@ -80,7 +92,9 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
-  const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status } = parseGripHeaders(head);
+  const fields = parseGripHeaders(head);
+  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status } = fields;
+  const { position, resumeToken } = fields;
   const response = {
     code: status.code,
     reason: status.reason || reasonPhrase(status.code),
@@ -88,8 +102,10 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
   };
   const instruct: Writable<Instruct> = { meta, links, response };
   if (mode === undefined) instruct.channels = channels;
-  else instruct.hold = makeHold(mode, channels, timeout, keepAlive);
+  else instruct.hold = makeHold(mode, channels, timeout, keepAlive, expires);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
+  if (position) instruct.position = true;
+  if (resumeToken !== undefined) instruct.resumeToken = resumeToken;
   return instruct;
 }
 
@@ -116,6 +132,12 @@ export function clientHeaders(headers: RawHeaders, exposed?: readonly string[]):
 function parseMode(text: string | undefined): HoldMode | undefined {
   if (text === undefined || isHoldMode(text)) return text;
   throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Hold must be set to either 'response' or 'stream'");
+}
+
+/** The only wish that there is. */
+function parsePositionWish(text: string | undefined): boolean {
+  if (text === undefined || text === 'request') return text !== undefined;
+  throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Position must be set to 'request'");
 }
 
 function parseTimeout(text: string | undefined): number | undefined {

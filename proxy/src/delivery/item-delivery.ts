@@ -57,6 +57,11 @@ export class ChannelPositions {
     return first === undefined ? progress?.last : { epoch: first.epoch, offset: first.offset - 1 };
   }
 
+  /** The newest item that has reached this node, given out or not; undefined when none has come since the first subscription. */
+  newest(channel: string): Position | undefined {
+    return this.#channels.get(channel)?.last;
+  }
+
   /** The last subscriber has gone. */
   forget(channel: string): void {
     this.#channels.delete(channel);
@@ -99,6 +104,14 @@ export class ChannelInterest implements Interest {
       });
     }
     return backplane.subscribe(channel);
+  }
+
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    return this.#deps.backplane.subscribePrefix?.(prefix);
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    this.#deps.backplane.unsubscribePrefix?.(prefix);
   }
 
   unsubscribe(channel: string): void {
@@ -158,6 +171,10 @@ export class ItemDelivery implements BackplaneListener {
 
   onMessage(message: Message): void {
     if (message.type === 'item') {
+      if (message.prefix !== undefined) {
+        this.#deliverByPrefix(message, message.prefix);
+        return;
+      }
       if (!this.#registry().has(message.item.channel)) return;
       if (message.position !== undefined) this.positions.arrived(message.item.channel, message.position);
       this.#arrived = performance.now();
@@ -171,15 +188,14 @@ export class ItemDelivery implements BackplaneListener {
     }
   }
 
-  onGap({ channel, reason, after, until }: Gap): void {
+  onGap({ channel, prefix, reason, after, until }: Gap): void {
     const { events, log } = this.#deps;
-    const subscribers = [...this.#registry().of(channel)];
+    const registry = this.#registry();
+    const subscribers = [...(prefix === undefined ? registry.of(channel) : registry.patterns.of(prefix))];
     events.itemsLost(reason);
-    log.warn(
-      { channel, reason, after, until, subscribers: subscribers.length },
-      `items lost on channel=${channel}: ${reason}`,
-    );
-    this.sequencer.forgetLastId(channel);
+    const where = prefix === undefined ? `channel=${channel}` : `channels=${prefix}*`;
+    log.warn({ channel, reason, after, until, subscribers: subscribers.length }, `items lost on ${where}: ${reason}`);
+    if (prefix === undefined) this.sequencer.forgetLastId(channel);
     for (const subscriber of subscribers) this.#faults.run('delivery', () => subscriber.missed(), subscriber);
   }
 
@@ -200,8 +216,8 @@ export class ItemDelivery implements BackplaneListener {
   }
 
   #deliver(message: ItemMessage): void {
-    const { item, id, position, headers } = message;
-    const { clock, limiter, events, arrived, delivered, log } = this.#deps;
+    const { item, position } = message;
+    const { clock, arrived } = this.#deps;
     const since = this.#arrived ?? performance.now();
     const delivery = new Delivery(
       item,
@@ -209,9 +225,28 @@ export class ItemDelivery implements BackplaneListener {
       position,
       position && this.positions.passed(item.channel, position),
     );
-    const subscribers = this.#registry().of(item.channel);
-    const span = headers && this.#deps.beginSpan?.(message);
     arrived?.(delivery);
+    this.#give(delivery, this.#registry().of(item.channel), message, since);
+  }
+
+  /**
+   * An item of a channel for those on patterns. It came in the order of acceptance, and is not brought into that of `prev-id`: the ids
+   * of all channels that a pattern matches would have to be kept.
+   */
+  #deliverByPrefix(message: ItemMessage, prefix: string): void {
+    const { item } = message;
+    const registry = this.#registry();
+    if (registry.patterns.size === 0) return;
+    const receivers = registry.patterns.receivers(item.channel, prefix, registry.liveOf(item.channel));
+    if (receivers.size === 0) return;
+    const delivery = new Delivery(item, this.#deps.clock.monotonic(), undefined, undefined, prefix);
+    this.#give(delivery, receivers, message, performance.now());
+  }
+
+  #give(delivery: Delivery, subscribers: ReadonlySet<Subscriber>, message: ItemMessage, since: number): void {
+    const { item, id, headers } = message;
+    const { limiter, events, delivered, log } = this.#deps;
+    const span = headers && this.#deps.beginSpan?.(message);
     let receivers = 0;
     if (limiter !== undefined) receivers = limiter.offer(delivery, subscribers);
     else {

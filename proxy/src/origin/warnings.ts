@@ -72,23 +72,27 @@ export class OriginWarnings {
   readonly #causes: CauseLog;
   readonly #patience: OriginPatience;
   readonly #failed: (route: Route | undefined, code: OriginError['code']) => void;
+  readonly #targetFailed: ((context: FailureContext, error: OriginError) => void) | undefined;
   readonly #reported = new WeakSet<Error>();
   readonly #unknownNames = new WeakMap<Route, Set<string>>();
 
-  /** `failed` counts an error of an origin, once. */
+  /** `failed` counts an error of an origin, once; `targetFailed` gets each failure of a target. */
   constructor(
     log: Log,
     clock: Clock,
     patience: OriginPatience,
     failed: (route: Route | undefined, code: OriginError['code']) => void = () => {},
+    targetFailed?: (context: FailureContext, error: OriginError) => void,
   ) {
     this.#failed = failed;
+    this.#targetFailed = targetFailed;
     this.#causes = new CauseLog(log, clock);
     this.#patience = patience;
   }
 
   /** One target could not be asked: another may be. */
   targetFailed(context: FailureContext, error: OriginError): void {
+    this.#targetFailed?.(context, error);
     this.failed(context, error, 'origin cannot be asked');
   }
 
@@ -137,6 +141,24 @@ export class OriginWarnings {
       context,
       'channel',
       'the origin holds a client on no channel: without Grip-Channel, or channels in JSON, it will get no item',
+    );
+  }
+
+  /** An origin wants initial items of a pattern, of which nothing is replayed. Logged once for its route. */
+  patternInitial(context: FailureContext): void {
+    this.#once(
+      context,
+      'initial items of a pattern',
+      'the origin asks for initial items (initial, since) of a pattern: nothing is replayed of patterns, name the channels',
+    );
+  }
+
+  /** An origin wants what a history would give, and none serves the route. Logged once for it. */
+  historyless(context: FailureContext, wish: string): void {
+    this.#once(
+      context,
+      `history ${wish}`,
+      `the origin asks for ${wish}, but no history serves this route: set history_replay, or history on the route`,
     );
   }
 

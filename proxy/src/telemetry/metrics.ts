@@ -23,6 +23,7 @@ import type { ReplayEvents } from '../history/replay.js';
 import { ControlRequestCounts } from './control-requests.js';
 import { redisCounts } from './redis-counts.js';
 import { ConfigLoads } from './series/config-loads.js';
+import { eventCounts, type ObservedEventCounts } from './series/event-counts.js';
 import { ItemTimes } from './series/item-times.js';
 import { OriginTimes } from './series/origin-times.js';
 import { QueueBytes } from './series/queue-bytes.js';
@@ -59,6 +60,7 @@ export class Metrics
   readonly origins: OriginTimes;
   readonly items: ItemTimes;
   readonly configLoads: ConfigLoads;
+  readonly events: ObservedEventCounts;
   readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
   readonly #requestErrors;
   readonly #requestSeconds = new Timings(REQUEST_BUCKETS);
@@ -69,6 +71,7 @@ export class Metrics
   readonly #itemsSent = zeroCounts();
   readonly #itemsDropped;
   readonly #published;
+  readonly #unreceived;
   readonly #itemsReplayed;
   readonly #replays;
   readonly #itemsHeld;
@@ -130,6 +133,7 @@ export class Metrics
     this.redis = redisCounts(series);
     this.#idsForgotten = series.counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.');
     this.#published = series.counter('items_published_total', 'Items taken by the control API.');
+    this.#unreceived = series.counter('items_unreceived_total', 'Items taken by the control API that reached nobody.');
     this.#publishRejected = series.counter('publish_rejected_total', 'Calls that the control API refused.', 'code');
     series.collected(
       'control_requests_total',
@@ -159,6 +163,7 @@ export class Metrics
     this.origins = new OriginTimes(series);
     this.items = new ItemTimes(series);
     this.configLoads = new ConfigLoads(series);
+    this.events = eventCounts(series);
     series.addDefaults();
   }
 
@@ -265,6 +270,10 @@ export class Metrics
 
   published(items: number): void {
     this.#published.inc(items);
+  }
+
+  unreceived(items: number): void {
+    this.#unreceived.inc(items);
   }
 
   recovered(): void {

@@ -105,6 +105,7 @@ export class HeldShare implements Backplane, History {
   /** Answers reads of the history. */
   reading: History['read'];
   readonly head: History['head'];
+  readonly remove: History['remove'];
   readonly #share: Backplane;
   readonly #live: Promise<void> | undefined;
 
@@ -114,6 +115,7 @@ export class HeldShare implements Backplane, History {
     const history = historyOf(share) as History;
     this.reading = history.read;
     this.head = history.head;
+    this.remove = history.remove;
   }
 
   start(listener: BackplaneListener): Promise<void> {

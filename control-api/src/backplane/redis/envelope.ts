@@ -20,6 +20,11 @@ export function encodePayload(message: Message, id: string): string {
   return JSON.stringify({ id, item: itemToJson(message.item), headers });
 }
 
+/** What the payload of an item begins with; the rest is the same for items that differ in channel and made id only. */
+export function payloadHead(id: string, channel: string): string {
+  return `{"id":${JSON.stringify(id)},"item":{"channel":${JSON.stringify(channel)}`;
+}
+
 /** A decoded payload. */
 export interface Envelope {
   /** The message's id, given by the publisher or made. */

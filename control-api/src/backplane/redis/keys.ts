@@ -85,6 +85,20 @@ export class RedisKeys {
     return new KeysOfChannel(partition, this.#start(partition), wireName(name));
   }
 
+  /**
+   * The keys of what the channels of a partition that begin with a prefix are published to as well. It is a channel of its own, in the
+   * slot of these; no channel of users has its keys.
+   */
+  feed(prefix: string, partition: number): ChannelKeys {
+    return new KeysOfChannel(partition, `${this.#start(partition)}p`, wireName(prefix));
+  }
+
+  /** The keys that say which prefixes a partition is published to. */
+  prefixes(partition: number): PrefixKeys {
+    const start = this.#start(partition);
+    return { known: `${start}prefixes`, version: `${start}prefixes:v` };
+  }
+
   /** The same as `ChannelKeys.batch` for batches of any channels; only where these need not lie in one slot. */
   batch(node: string): string {
     return `${this.#start(0)}f:${node}`;
@@ -105,8 +119,17 @@ export class RedisKeys {
       states: key('nodes'),
       seen: key('nodes:seen'),
       questions: key('questions'),
+      revoked: key('revoked'),
       answers: (id) => key(`answers:${id}`),
     };
+  }
+
+  /** The keys of one shard of what is counted under a name: see `occupancy/scripts.ts`. */
+  occupancy(set: string, shard: number): OccupancyKeys {
+    const start = `${this.#start((shard * PARTITIONS) / OCCUPANCY_SHARDS)}occ:${set}:`;
+    const nodes = `${start}n:`;
+    const shared = ['beats', 'dying', 'counts', 'sizes', 'seq'].map((rest) => start + rest);
+    return { nodes, of: (node) => [...shared, nodes + node] };
   }
 
   #start(partition: number): string {
@@ -172,6 +195,25 @@ class KeysOfRecovers implements ChannelKeys {
   }
 }
 
+/** The prefixes of a partition that some node has interest in. */
+export interface PrefixKeys {
+  /** Sorted set of them, by the time until which they are wanted, in ms. */
+  readonly known: string;
+  /** String that changes with the set. */
+  readonly version: string;
+}
+
+/** In how many parts members are counted, each in another slot. All nodes of a system must agree, hence no setting. */
+export const OCCUPANCY_SHARDS = 8;
+
+/** What one shard of an occupancy has in Redis. All of it lies in one slot. */
+export interface OccupancyKeys {
+  /** What the name of a node's set begins with. */
+  readonly nodes: string;
+  /** The keys of the scripts, in their order, for this node. */
+  of(node: string): readonly string[];
+}
+
 /** What the nodes have in Redis. All of it lies in one slot. */
 export interface NodeKeys {
   readonly partition: number;
@@ -181,6 +223,8 @@ export interface NodeKeys {
   readonly seen: string;
   /** Pub/sub name that all nodes listen on. */
   readonly questions: string;
+  /** Hash of the tokens of clients that are revoked, by user. */
+  readonly revoked: string;
   /** Pub/sub name that the asking node listens on. */
   answers(id: string): string;
 }

@@ -182,6 +182,26 @@ export const POSITION_CHECK_MS = 20_000;
  */
 export const CHECKS_PER_KEEPING = 100;
 
+/**
+ * Prefixes that patterns of all nodes begin with. Each node that publishes reads all of them whenever one is added.
+ *
+ * @limit {} prefixes of patterns in a system, with Redis
+ * @over a subscription to a pattern with a further one is refused: an instruct's hold ends, a session is closed
+ */
+export const MAX_PREFIXES = 1_000;
+
+/**
+ * Milliseconds that a prefix is published to without being asked for again: patterns come and go with their clients, and each change
+ * has all nodes read the set.
+ *
+ * @limit {s} that a prefix of a pattern is published to after its last node has gone
+ * @over –
+ */
+export const PREFIX_TTL_MS = 90_000;
+
+/** Milliseconds between two times that a node asks for its prefixes: several of them may fail. */
+export const PREFIX_EVERY_MS = 25_000;
+
 /** Milliseconds until something that Redis refused is tried again. */
 export const RETRY_MS = 100;
 

@@ -7,9 +7,13 @@ export type WorkerMessage =
   | readonly ['start', number]
   | readonly ['subscribe', number, string]
   | readonly ['unsubscribe', string]
+  | readonly ['subscribe-prefix', number, string]
+  | readonly ['unsubscribe-prefix', string]
   | readonly ['publish', number, readonly Buffer[]]
   | readonly ['read', number, string, HistoryStart, number]
-  | readonly ['head', number, string]
+  /** With the moment for which it is asked, in ms by the clock of the machine, which all its processes share. */
+  | readonly ['head', number, string, number?]
+  | readonly ['remove', number, string]
   | readonly ['close', number];
 
 /** From the primary; several in one post. */
@@ -117,4 +121,9 @@ function messageOf(kind: number | undefined, batch: Buffer, start: number, end: 
     default:
       return deserialize(batch.subarray(start, end)) as LinkMessage;
   }
+}
+
+/** In ms: the monotonic clock of the machine, which its processes share, unlike that of `performance.now`. */
+export function machineNow(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
 }

@@ -1,8 +1,15 @@
 /** The link between a worker's backplane and its primary: the primary's end. */
 import { ControlError } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
-import { type Backplane, type BackplaneListener, type Gap, historyOf, type Message } from '../backplane.js';
-import { decodeBatch, encodeBatch, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
+import {
+  type Backplane,
+  type BackplaneListener,
+  type Gap,
+  historyOf,
+  type Message,
+  prefixInterestOf,
+} from '../backplane.js';
+import { decodeBatch, encodeBatch, machineNow, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
 import { decodeMessage, encodeMessage, type MessageEncoder } from './message-bytes.js';
 import { TurnEnd } from './turn-end.js';
 
@@ -86,6 +93,12 @@ export class WorkerLink implements BackplaneListener {
       case 'unsubscribe':
         this.#share.unsubscribe(message[1]);
         break;
+      case 'subscribe-prefix':
+        this.#answer(message[1], prefixInterestOf(this.#share)?.subscribePrefix(message[2]));
+        break;
+      case 'unsubscribe-prefix':
+        prefixInterestOf(this.#share)?.unsubscribePrefix(message[1]);
+        break;
       case 'publish':
         this.#answer(message[1], this.#share.publish(message[2].map(decodeMessage)));
         break;
@@ -93,11 +106,19 @@ export class WorkerLink implements BackplaneListener {
         this.#answer(message[1], this.#read(message));
         break;
       case 'head':
-        this.#answer(message[1], historyOf(this.#share)?.head(message[2]));
+        this.#answer(message[1], this.#head(message[2], message[3]));
+        break;
+      case 'remove':
+        this.#answer(message[1], historyOf(this.#share)?.remove(message[2]));
         break;
       case 'close':
         this.#answer(message[1], this.#share.close());
     }
+  }
+
+  /** What was under way to here is a part of how long ago it is. */
+  #head(channel: string, at: number | undefined): Promise<unknown> | undefined {
+    return historyOf(this.#share)?.head(channel, at === undefined ? undefined : Math.max(0, machineNow() - at));
   }
 
   async #read([, , channel, start, limit]: WorkerMessage & readonly ['read', ...unknown[]]): Promise<unknown> {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { RedisNodes, silentLog } from '../../../dist/index.js';
+import { RedisNodes, RedisOccupancy, silentLog } from '../../../dist/index.js';
 import { streamMessage } from '../../items.js';
 import { realClock, startNode } from './backplane-fixture.js';
 import { clusterUrl, type RedisServer, startCluster, until } from './redis-fixture.js';
@@ -44,6 +44,18 @@ async function checkRights(t: Test, servers: readonly RedisServer[], url: string
     answers: [{ node: 'a', answer: 'yes' }],
     silent: [],
   });
+  const { connections } = backplane;
+  const counted = new Set<string>();
+  const options = { connections, set: 'presence', clock: realClock, delay: 0, log: silentLog };
+  const occupancy = new RedisOccupancy({ ...options, node: 'a' });
+  occupancy.start({
+    onEdges: (edges) => edges.forEach(({ group, occupied }) => void counted.add(`${group} ${occupied}`)),
+  });
+  for (const name of names) occupancy.enter(name, 'user');
+  await until('they are counted', () => counted.size === names.length);
+  for (const name of names) occupancy.leave(name, 'user');
+  await until('they have gone', () => counted.size === 2 * names.length);
+  await occupancy.close();
   for (const name of names) backplane.unsubscribe(name);
   await nodes.leave();
   const topics = async () =>

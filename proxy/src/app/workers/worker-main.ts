@@ -8,22 +8,27 @@ import { createLog, type RootLog } from '../../telemetry/log.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import { workerOutputFor } from '../../telemetry/standard-output.js';
 import { makeTracing } from '../../tracing/make-tracing.js';
+import { workerEvents } from '../customer-events.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
 import { PIPE_FD, Pipe } from './pipe.js';
+import { WorkerPresence } from './worker-presence.js';
 import type { SpreadOrder, WorkerFailure, WorkerInit, WorkerLoad } from './worker-process.js';
 
 /** How often the load is reported to the primary, in ms. */
 const LOAD_MS = 1_000;
 
 /**
- * How much may wait for the primary before statistics packets are dropped, in bytes; they may get lost anywhere.
+ * How much may wait for the primary before statistics packets and events are dropped, in bytes; packets may get lost anywhere.
  *
  * @limit {MiB} that wait for the primary
- * @over statistics packets are dropped
+ * @over statistics packets are dropped, and events, counted
  */
 const STATS_QUEUE_MAX = 16 * 1024 * 1024;
+
+/** Roughly what an event takes on its way to the primary, in bytes. */
+const EVENT_BYTES = 512;
 
 let faults: Containment = uncontained;
 const channel = new Channel(new Pipe(new Socket({ fd: PIPE_FD, readable: true, writable: true })), {
@@ -48,8 +53,10 @@ async function serve(): Promise<void> {
   const clock = guardedClock(faults);
   const tracing = makeTracing(config, log.child('trace'), Math.random);
   let data: DataPlane | undefined;
+  // What was reported last is with the primary when this resolves, for it keeps the order.
+  const flush = () => Promise.all([tracing?.flush(), channel.notify('events', [])]);
   const stop = (status: number) => {
-    const stopped = data === undefined ? Promise.resolve() : data.stop().then(() => tracing?.flush());
+    const stopped = data === undefined ? Promise.resolve() : data.stop().then(() => flush());
     stopped.then(
       () => leave(log, status),
       () => leave(log, 1),
@@ -90,7 +97,7 @@ async function serve(): Promise<void> {
 }
 
 function makeDataPlane(
-  { config, instance, ticketSecret, history, wants }: WorkerInit,
+  { config, instance, ticketSecret, history, revocations, wants }: WorkerInit,
   log: RootLog,
   metrics: Metrics,
   tracing: Tracing | undefined,
@@ -102,6 +109,7 @@ function makeDataPlane(
   const port = channel.port('backplane');
   return new DataPlane(config, log, {
     backplane: new WorkerBackplane({ port, history, log: log.child('backplane'), faults }),
+    revocations,
     metrics,
     faults,
     tracing,
@@ -109,6 +117,12 @@ function makeDataPlane(
       wants: (type) => wanted.has(type) && channel.queued < STATS_QUEUE_MAX,
       send: (packet) => void channel.notify('stats', packet, packet.length),
     },
+    presence: new WorkerPresence(channel),
+    events: workerEvents(config, (reports) => {
+      const sent = channel.queued < STATS_QUEUE_MAX ? reports : reports.filter((report) => Array.isArray(report));
+      void channel.notify('events', sent, sent.length * EVENT_BYTES);
+      metrics.events.eventsDropped('full', reports.length - sent.length);
+    }),
     instance,
     ticketSecret,
     isShared: true,

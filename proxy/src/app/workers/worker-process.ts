@@ -4,8 +4,11 @@ import type { Socket } from 'node:net';
 import {
   type BackplaneHub,
   type Containment,
+  type EventSink,
   type Log,
   type MessageEncoder,
+  type OccupancyShare,
+  type Revocation,
   type StatsSink,
   type TurnEnd,
   WorkerLink,
@@ -13,9 +16,11 @@ import {
 import type { Config } from '../../config/config.js';
 import { WorkerError } from '../../errors.js';
 import { guardedClock, realClock, type Timer } from '../../runtime/clock.js';
+import { type WorkerReport, WorkerReports } from '../customer-events.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { PIPE_FD, Pipe } from './pipe.js';
+import { carryOut, PRESENCE_TOPIC, type PresenceRow } from './worker-presence.js';
 
 /**
  * How long a worker that is to stop may take beyond the time for its open requests, in ms; its log takes some.
@@ -37,6 +42,8 @@ export interface WorkerInit {
   readonly ticketSecret: Buffer;
   /** Whether the backplane keeps history. */
   readonly history: boolean;
+  /** Tokens of clients that are revoked. */
+  readonly revocations: readonly Revocation[];
   /** Types of statistics packets that are wanted. */
   readonly wants: readonly string[];
 }
@@ -72,6 +79,10 @@ export interface WorkerProcessOptions {
   readonly encoder: MessageEncoder;
   readonly turn: TurnEnd;
   readonly statsSink: StatsSink;
+  /** For this worker alone; closed with it. */
+  readonly presence: OccupancyShare;
+  /** Undefined: nobody wants events. */
+  readonly events: EventSink | undefined;
   readonly log: Log;
   readonly faults: Containment;
   /** Called once when the process has ended: by a signal, with its name, or by itself, with its status. */
@@ -93,7 +104,19 @@ export class WorkerProcess {
   readonly #exited: Promise<void>;
   readonly #link: WorkerLink;
 
-  constructor({ init, number, hub, encoder, turn, statsSink, log, faults, ended }: WorkerProcessOptions) {
+  constructor({
+    init,
+    number,
+    hub,
+    encoder,
+    turn,
+    statsSink,
+    presence,
+    events,
+    log,
+    faults,
+    ended,
+  }: WorkerProcessOptions) {
     this.number = number;
     this.#log = log;
     this.#process = cluster.fork();
@@ -111,6 +134,9 @@ export class WorkerProcess {
     this.channel.on('stats', (packet: Uint8Array) =>
       statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),
     );
+    this.channel.on(PRESENCE_TOPIC, (rows: readonly PresenceRow[]) => carryOut(rows, presence));
+    const reports = new WorkerReports(events);
+    this.channel.on('events', (reported: readonly WorkerReport[]) => reports.take(reported));
     this.channel.on('load', (load: WorkerLoad) => {
       this.#load = load;
     });
@@ -137,6 +163,8 @@ export class WorkerProcess {
     this.#exited = exit.then(([status, signal]) => {
       this.#isServing = false;
       void link.close();
+      presence.close();
+      reports.close();
       ended(signal ?? undefined, signal === null ? status : undefined);
     });
   }

@@ -28,6 +28,20 @@ export const forwardingOptions = [
     doc: 'Stands between the `prefix` of a route and each channel that its origin names, such as `|`. No prefix may contain it, and the origins of routes without a prefix may not name channels that do: so nobody can name the channels of another prefix.',
   },
   {
+    key: 'pattern_separator',
+    group,
+    type: 'string',
+    default: '/',
+    doc: 'Stands between the segments of a pattern that a subscription may have in the place of a channel: in `news/*/sport` the `*` is one segment. Empty: a pattern can only have a `*` at its end.',
+  },
+  {
+    key: 'pattern_all',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Let origins subscribe clients to patterns that begin with `*`, so that every item of the system has to come to the node.',
+  },
+  {
     key: 'debug',
     group,
     type: 'bool',

@@ -25,6 +25,27 @@ t.test('over HTTP: an item in all formats, Published, exit 0', async (t) => {
   t.same(await fixture.next(), everything);
 });
 
+t.test('what the receipt says that is worth a line is on standard error', async (t) => {
+  const fixture = await startPublishFixture(t);
+  const nobody = 'Note: the item reached nobody.\n';
+  t.same(await publish(t, ours, ['--spec', fixture.http, 'nobody', 'x']), { ...done, stderr: nobody });
+  const answers = [
+    { items: [{ duplicate: true, warnings: ['unknown member "x" of the item', 5] }] },
+    { items: [null] },
+    { items: 'x' },
+    {},
+  ];
+  const server = createServer((_request, response) => response.end(JSON.stringify(answers.shift())));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const spec = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { stdout, stderr } = await publish(t, ours, ['--spec', spec, 'c', 'x']);
+  t.equal(stdout, 'Published\n');
+  t.match(stderr, /^Note: .* a moment ago: the item\.\nWarning: unknown member "x" of the item\.\n$/);
+  for (const _ of [1, 2, 3])
+    t.same(await publish(t, ours, ['--spec', spec, 'c', 'x']), done, 'of others nothing is believed');
+});
+
 t.test('over ZeroMQ: the same item, and the process ends once it is written', async (t) => {
   const fixture = await startPublishFixture(t);
   t.same(await publish(t, ours, ['--spec', fixture.zeromq, 'c', 'x']), done);

@@ -75,19 +75,35 @@ export class ChannelSubscriptions {
     const known = this.#channels.get(channel);
     if (known?.cursor) return known.pending?.promise;
     if (known) return this.#open(known);
-    const subscription = this.#add(channel, this.#options.keys.channel(channel));
+    const subscription = this.#add(channel, undefined, this.#options.keys.channel(channel));
     this.#channels.set(channel, subscription);
     return this.#open(subscription);
   }
 
   /** Listens to recovers from now on. */
   subscribeToRecovers(): Promise<void> {
-    return this.#open(this.#add(undefined, this.#options.keys.recover()));
+    return this.#open(this.#add(undefined, undefined, this.#options.keys.recover()));
+  }
+
+  /** As {@link subscribe}, for what channels of a partition that begin with a prefix are published to as well. */
+  subscribeToFeed(prefix: string, partition: number): Promise<void> | undefined {
+    if (this.#closed) return Promise.reject(this.#closed);
+    const keys = this.#options.keys.feed(prefix, partition);
+    const known = this.#byTopic.get(keys.topic);
+    if (known?.cursor) return known.pending?.promise;
+    return this.#open(known ?? this.#add(undefined, prefix, keys));
+  }
+
+  unsubscribeFromFeed(prefix: string, partition: number): void {
+    this.#withdraw(this.#byTopic.get(this.#options.keys.feed(prefix, partition).topic));
   }
 
   /** See `Backplane.unsubscribe`. */
   unsubscribe(channel: string): void {
-    const subscription = this.#channels.get(channel);
+    this.#withdraw(this.#channels.get(channel));
+  }
+
+  #withdraw(subscription: ChannelSubscription | undefined): void {
     if (!subscription?.cursor) return;
     subscription.pending?.resolve();
     this.#end(subscription);
@@ -193,9 +209,10 @@ export class ChannelSubscriptions {
     for (const timer of [this.#sweep, this.#retry, this.#check]) this.#options.clock.clear(timer);
   }
 
-  #add(channel: string | undefined, keys: ChannelKeys): ChannelSubscription {
+  #add(channel: string | undefined, prefix: string | undefined, keys: ChannelKeys): ChannelSubscription {
     const subscription: ChannelSubscription = {
       channel,
+      prefix,
       keys,
       cursor: undefined,
       pending: undefined,
@@ -245,7 +262,7 @@ export class ChannelSubscriptions {
       if (since > due) break;
       this.#leaving.delete(subscription);
       this.#byTopic.delete(subscription.keys.topic);
-      this.#channels.delete(subscription.channel ?? '');
+      if (subscription.channel !== undefined) this.#channels.delete(subscription.channel);
       if (subscription.connection) add(groups, subscription.connection, subscription);
     }
     const { sharded } = this.#options.subscribers();

@@ -4,6 +4,7 @@ import { startChild } from '../../kit/child.js';
 import { ask } from '../../kit/clients/http-client.js';
 import { openWs, type WsClient, wsUrl } from '../../kit/clients/ws-client.js';
 import { until } from '../../kit/until.js';
+import { view } from '../../kit/views-fixture.js';
 import { Recipe } from './recipe.js';
 
 const users = await Recipe.start(t, 'user-messages', { nodes: 2 });
@@ -69,6 +70,8 @@ t.test('the backend reaches a user by the control API of any node', async (t) =>
   });
   t.strictSame(await curl.exited, { code: 0, signal: null });
   for (const device of devices) t.equal(await device.text(), content);
+  const { body } = await view(t, users.node(1), '/users/cat');
+  t.equal((body.connections as unknown[]).length, 2, 'and sees where the devices are');
 });
 
 t.test('devices report what latency they see', async (t) => {

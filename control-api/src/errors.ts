@@ -210,6 +210,7 @@ export const controlErrors = {
     side: 'client',
     status: 503,
     text: 'The tokens of too many users are revoked.',
+    retryAfter: 60,
     meaning: 'As many revocations are kept as there may be, and none of them has ended.',
   },
   ERR_BACKPLANE_STARTED: { side: 'internal', status: 503, retryAfter: 1, meaning: 'A backplane was started twice.' },

@@ -1,6 +1,14 @@
 /** What of an item means nothing is named; what is read is known. */
 import t from 'tap';
-import { ItemWarnings, itemMembers, MAX_ITEM_WARNINGS, MAX_WARNINGS, parseItem, parseItems } from '../../dist/index.js';
+import {
+  ItemWarnings,
+  itemMembers,
+  MAX_ITEM_WARNINGS,
+  MAX_WARNINGS,
+  parseItem,
+  parseItems,
+  parsePublished,
+} from '../../dist/index.js';
 import { formatKeys, formatRows } from '../../dist/item/formats.js';
 
 const bodyOf = (...items: readonly object[]) => Buffer.from(JSON.stringify({ items }));
@@ -72,7 +80,7 @@ function watched(object: object, seen: Set<string>): object {
 t.test('every member that is read is known, and every known one is read', async (t) => {
   const seen = new Set<string>();
   const none = new Set<string>();
-  parseItem(watched({ channel: 'a', formats: stream }, seen));
+  parsePublished(watched({ channel: 'a', formats: stream }, seen));
   t.strictSame([...seen].sort(), [...itemMembers].sort());
   // With a known part of each: some members are looked at only where others are not there.
   const given = {

@@ -93,6 +93,6 @@ t.test('what is no revocation is refused', async (t) => {
     { sub: 'u', x: 1 },
   ])
     t.match(await revoke(node, body), { status: 400, answer: { code: 'ERR_CONTROL_ARGUMENT' } });
-  t.match(await revoke(node, { sub: 'u', before: now() - 120 }), { status: 200, answer: { before: Number } });
+  t.match(await revoke(node, { sub: 'u', before: old.iat }), { status: 200, answer: { before: Number } });
   t.equal(await status(node, token({ ...old, sub: 'u' })), 200, 'issued after that time');
 });

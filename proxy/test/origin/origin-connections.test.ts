@@ -213,12 +213,15 @@ t.test(
 t.test('a request that waits too long is refused, in the order of their coming; so is one too many', async (t) => {
   const origin = await RawOrigin.open(t, () => {});
   let refused = 0;
-  const pool = connectionsTo(t, origin.port, 60_000, { max: 1, patience: 50, refused: () => refused++ });
+  let now = 0;
+  const refuse = () => refused++;
+  const pool = connectionsTo(t, origin.port, 60_000, { max: 1, patience: 50, refused: refuse, now: () => now });
   for (let i = 0; i < ORIGIN_WAITING_MAX + 2; i++) ask(pool);
   t.equal(pool.waiting, ORIGIN_WAITING_MAX);
   t.equal(refused, 0);
   await turn();
   t.equal(refused, 1);
+  now = 50;
   await until(() => refused === ORIGIN_WAITING_MAX + 1);
   t.equal(pool.waiting, 0);
   t.equal(pool.size, 1);

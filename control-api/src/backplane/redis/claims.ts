@@ -32,6 +32,8 @@ interface ClaimedItem {
   readonly keys: ClaimKeys;
   /** In microseconds, by the clock of Redis. */
   readonly acceptedAt: string;
+  /** Which connection there was when it came. */
+  readonly opened: number;
 }
 
 /** Makes the claims of items that come by pub/sub. What is read from the history has none: nobody is given that. */
@@ -57,21 +59,27 @@ export class RedisClaims {
   }
 
   #claim({ item: { channel } }: ItemMessage, id: string, acceptedAt: number): ItemClaim {
-    // The same number on all nodes: they have read it from the same text.
-    const item = { channel, keys: this.#options.keys.claim(channel, id), acceptedAt: (acceptedAt * MICROS).toFixed(0) };
+    const { keys, commands } = this.#options;
+    const item = {
+      channel,
+      keys: keys.claim(channel, id),
+      // The same number on all nodes: they have read it from the same text.
+      acceptedAt: (acceptedAt * MICROS).toFixed(0),
+      opened: commands.opened,
+    };
     return { take: () => this.#take(item), pass: () => this.#pass(item) };
   }
 
   /**
-   * Asks until it is known. Over a connection that was opened later nothing is asked: it may lead to another server, which need not
-   * know what was taken.
+   * Asks until it is known. Over a connection that was opened after the item came nothing is asked: it may lead to another server, which
+   * need not know what was taken.
    */
-  async #take({ channel, keys, acceptedAt }: ClaimedItem): Promise<boolean> {
+  async #take({ channel, keys, acceptedAt, opened }: ClaimedItem): Promise<boolean> {
     const { commands, node, idCacheTtl, clock, warnings } = this.#options;
     this.#noteTurn(channel);
-    const { opened } = commands;
     const token = `${node}.${++this.#attempts}`;
     for (let pause = FIRST_LOOK_MS; ; pause = LATER_LOOK_MS) {
+      if (this.#isClosed || commands.opened !== opened) return false;
       let reply: number;
       try {
         const args = [node, token, acceptedAt, idCacheTtl * MICROS];
@@ -82,7 +90,6 @@ export class RedisClaims {
       }
       if (reply >= 0) return reply === 1;
       await new Promise<void>((resolve) => void clock.after(pause, resolve));
-      if (this.#isClosed || commands.opened !== opened) return false;
     }
   }
 

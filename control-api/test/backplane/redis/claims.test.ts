@@ -216,6 +216,26 @@ t.test('what a node has missed and finds in the history is given to nobody', asy
   t.strictSame(listener.given, ['1']);
 });
 
+t.test('what came over an earlier connection is not asked for over a later one', async (t) => {
+  const { started } = await nodes(t, 1);
+  const [{ backplane, listener }] = started as [(typeof started)[0]];
+  await backplane.publish([forOne('a', '1')]);
+  await until('it is given', () => listener.given.length === 1);
+  listener.hasSubscriber = false;
+  await backplane.publish([forOne('a', '2')]);
+  await listener.saw('a/2');
+  const came = listener.messages.at(-1) as ItemMessage;
+  // Nobody has taken it, and Redis would give it.
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await until('the connection is back', () => backplane.connections.commands.opened > 1);
+  t.equal(await came.claim?.take(), false);
+  listener.hasSubscriber = true;
+  await until('what comes later is given', async () => {
+    await backplane.publish([forOne('a', `${Math.random()}`)]);
+    return listener.given.length > 1;
+  });
+});
+
 t.test('nodes that do not know of it find no format in such an item', async (t) => {
   const message = forOne('a', '1');
   const payload = encodePayload(message, '1:a:1');

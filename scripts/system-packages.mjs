@@ -47,11 +47,23 @@ export const systemPackages = [
     callers: ['proxy/test/e2e/deployment/smoke.test.ts', 'proxy/test/e2e/proxy/curl.test.ts'],
   },
   {
+    command: 'django-admin',
+    debian: 'python3-django',
+    neededFor: 'the quick start for Django',
+    callers: ['proxy/test/e2e/guides/quickstart-django.test.ts'],
+  },
+  {
+    command: 'flask',
+    debian: 'python3-flask',
+    neededFor: 'the quick start for Flask',
+    callers: ['proxy/test/e2e/guides/quickstart-flask.test.ts'],
+  },
+  {
     command: 'go',
     debian: 'golang-go',
     extras: ['golang-github-masterminds-sprig-dev', 'golang-k8s-sigs-yaml-dev'],
-    neededFor: 'tests of the Helm charts, with a renderer in Go',
-    callers: ['proxy/test/kit/kubernetes/chart.ts'],
+    neededFor: 'tests of the Helm charts, with a renderer in Go, and the quick start for Go',
+    callers: ['proxy/test/e2e/guides/quickstart-go.test.ts', 'proxy/test/kit/kubernetes/chart.ts'],
   },
   {
     command: 'haproxy',
@@ -90,6 +102,12 @@ export const systemPackages = [
       'proxy/test/e2e/operation/deploy.test.ts',
       'proxy/test/kit/redis.ts',
     ],
+  },
+  {
+    command: 'php',
+    debian: 'php-cli',
+    neededFor: 'the quick start for PHP',
+    callers: ['proxy/test/e2e/guides/quickstart-php.test.ts'],
   },
   {
     // With `promtool`. Without its daemon, which would take its default port.

@@ -29,7 +29,6 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {number} clients        of hundred-thousand
  * @property {number} workers        of hundred-thousand; 0: as many as the open-file limit asks for
  * @property {boolean} isSmoke
- * @property {boolean} builds         packages and types first
  * @property {string | undefined} json   where the JSON goes
  * @property {boolean} writesResults     bench/RESULTS.md
  * @property {boolean} checks            status 1 where a goal is missed
@@ -133,7 +132,6 @@ export function readOptions(argv) {
     clients: number('clients'),
     workers: number('workers'),
     isSmoke,
-    builds: given['no-build'] !== true,
     json: /** @type {string | undefined} */ (given.json),
     writesResults: given.results === true,
     checks: given.check === true,

@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { root } from './setup.mjs';
 
-/** Time for a process to say that it listens; both need well under a second. */
-const START_LIMIT_MS = 30_000;
+/** Time for a process to say that it listens; both need well under a second, many workers on a busy machine longer. */
+const START_LIMIT_MS = 60_000;
 /** Time to leave by itself after SIGTERM before it is killed. */
 const STOP_LIMIT_MS = 5_000;
 
@@ -101,8 +101,9 @@ export async function startOrigin(controlPort, onExit) {
  * @param {{ client: number, control: number, admin: number }} ports
  * @param {string} origin  `host:port`
  * @param {(what: string) => void} onExit
+ * @param {readonly string[]} [more]  options
  */
-export async function startHoldfast(ports, origin, onExit) {
+export async function startHoldfast(ports, origin, onExit, more = []) {
   await startProcess({
     name: 'holdfast',
     command: path.join(root, 'node_modules', '.bin', 'holdfast'),
@@ -112,6 +113,7 @@ export async function startHoldfast(ports, origin, onExit) {
       ...['--route', `* ${origin}`],
       ...['--port', `127.0.0.1:${ports.client}`],
       ...['--control-port', `${ports.control}`],
+      ...more,
     ],
     env: { HOLDFAST_ADMIN_PORT: `127.0.0.1:${ports.admin}` },
     ready: /started(?:"\})?\s*\n/,

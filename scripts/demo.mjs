@@ -1,11 +1,13 @@
 // npm run demo: an application behind Holdfast on this machine, and the commands to try it with; stays
 // until Ctrl-C. With `-- --smoke` it takes free ports, runs these commands by itself, prints what came
-// back and exits 0 or 1. Needs nothing but Node and npm.
+// back and exits 0 or 1. With `-- hundred-thousand` it has 100,000 clients. Needs nothing but Node and npm.
 import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { curlLine, demoCommands, runWithCurl, runWithFetch } from './demo-commands.mjs';
+import { crowdOf, crowdOptions, startCrowd } from './demo-crowd.mjs';
 import { freePort, startHoldfast, startOrigin, stopServers } from './demo-servers.mjs';
-import { build, installPackages } from './setup.mjs';
+import { build, installPackages, root } from './setup.mjs';
 
 const DEMO_PORTS = { client: 7999, control: 5561, admin: 5580 };
 /** For one answer to come back in the smoke run; all of them take milliseconds. */
@@ -101,11 +103,46 @@ async function smoke(commands) {
   console.log('The demo works.');
 }
 
+/** Whether this version has an option. @param {string} key */
+async function isOption(key) {
+  const { optionByKey } = await import(path.join(root, 'proxy/dist/config/table.js'));
+  return optionByKey(key) !== undefined;
+}
+
+/** The word that asks for many clients. */
+const HUNDRED_THOUSAND = 'hundred-thousand';
+
+/**
+ * @param {{ client: number, control: number, admin: number }} ports
+ * @param {import('./demo-crowd.mjs').Crowd} crowd
+ */
+async function showCrowd(ports, crowd) {
+  const origin = await startOrigin(ports.control, quit);
+  const hasPage = await isOption('admin_ui');
+  await startHoldfast(ports, origin, quit, [...crowdOptions(crowd), ...(hasPage ? ['--admin-ui'] : [])]);
+  console.log(`
+${crowd.clients.toLocaleString('en-US')} event streams come to http://127.0.0.1:${ports.client}/events, ${crowd.ramp} a second, and get an item ${crowd.rate}.
+Counts of Holdfast: http://127.0.0.1:${ports.admin}/${hasPage ? 'ui/' : 'metrics'}
+Be one of them: curl -N http://127.0.0.1:${ports.client}/events
+Ctrl-C ends it, with a report.
+`);
+  const running = startCrowd(ports, crowd);
+  stopCrowd = running.stop;
+  process.exitCode = await running.done;
+  await stopServers();
+}
+
+/** @type {(() => void) | undefined} */
+let stopCrowd;
+
 async function main() {
+  const [, , word, ...argv] = process.argv;
   const isSmoke = process.argv.includes('--smoke');
+  const crowd = word === HUNDRED_THOUSAND ? crowdOf(argv, isSmoke) : undefined;
   installPackages();
   build();
   const ports = isSmoke ? { client: await freePort(), control: await freePort(), admin: await freePort() } : DEMO_PORTS;
+  if (crowd !== undefined) return showCrowd(ports, crowd);
   const origin = await startOrigin(ports.control, quit);
   await startHoldfast(ports, origin, quit);
   const commands = demoCommands(`http://127.0.0.1:${ports.client}`, `http://127.0.0.1:${ports.control}`);
@@ -118,9 +155,12 @@ async function main() {
 async function quit(reason) {
   process.exitCode = 1;
   console.error(`The demo failed: ${reason instanceof Error ? reason.message : reason}`);
+  stopCrowd?.();
   await stopServers();
 }
 
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.once(signal, stopServers);
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.once(signal, () => (stopCrowd === undefined ? stopServers() : stopCrowd()));
+}
 
 main().catch(quit);

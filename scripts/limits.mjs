@@ -64,6 +64,7 @@ const sections = [
     folders: ['control-api/src'],
     text: 'The number of parts of a ZeroMQ message has no limit: the library keeps them in memory until the last one is there.',
   },
+  { title: 'Commands', folders: ['proxy/src/commands'] },
   { title: 'Process', folders: ['proxy/src'] },
 ];
 

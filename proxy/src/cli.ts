@@ -4,6 +4,7 @@ import { type LoadedConfig, loadConfig } from './app/load-config.js';
 import { HoldfastNode } from './app/node.js';
 import { ProcessGuard } from './app/process-guard.js';
 import { checkCertificates } from './app/tls/certificates.js';
+import { loadMain } from './commands/load.js';
 import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
 import { tokenMain } from './commands/token.js';
@@ -141,6 +142,7 @@ export async function main({ search }: { readonly search?: readonly string[] } =
   if (argv[0] === 'publish') return publishMain('holdfast publish', argv.slice(1));
   if (argv[0] === 'tap') return tapMain(argv.slice(1));
   if (argv[0] === 'token') return tokenMain(argv.slice(1));
+  if (argv[0] === 'load') return loadMain(argv.slice(1));
   try {
     const loaded = loadConfig({
       argv,

@@ -218,6 +218,15 @@ export const proxyErrors = {
   },
   ERR_TOKEN_ARGUMENT: { side: 'client', meaning: 'An argument of `holdfast token` cannot be used, or is missing.' },
   ERR_TOKEN_KEY: { side: 'client', meaning: 'The key of `holdfast token` cannot be read, or cannot sign.' },
+  ERR_LOAD_ARGUMENT: { side: 'client', meaning: 'An argument of `holdfast load` cannot be used.' },
+  ERR_LOAD_PUBLISH: {
+    side: 'client',
+    meaning: 'The control API did not take what `holdfast load` published at the beginning; its text is shown.',
+  },
+  ERR_LOAD_REPORT: {
+    side: 'client',
+    meaning: 'A file of `holdfast load --merge` cannot be read, is no report, or is of another run.',
+  },
   ERR_WORKER_START: { side: 'internal', meaning: 'A worker process ended, or said nothing, before it served clients.' },
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 
@@ -362,6 +371,13 @@ export class TapError extends CodedError<Rows<'ERR_TAP'>> {
 export class TokenError extends CodedError<Rows<'ERR_TOKEN'>> {
   constructor(code: keyof Rows<'ERR_TOKEN'>, message: string, options?: ErrorOptions) {
     super('TokenError', proxyErrors, code, message, options);
+  }
+}
+
+/** `holdfast load` has no report. The message is for the user, without newline. */
+export class LoadError extends CodedError<Rows<'ERR_LOAD'>> {
+  constructor(code: keyof Rows<'ERR_LOAD'>, message: string, options?: ErrorOptions) {
+    super('LoadError', proxyErrors, code, message, options);
   }
 }
 

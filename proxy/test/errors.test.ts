@@ -3,7 +3,7 @@ import { ConfigError, errorRow, proxyErrors, RoutesError } from '../dist/errors.
 
 t.test('every error code has a side and a meaning', async (t) => {
   for (const [code, { side, meaning }] of Object.entries(proxyErrors)) {
-    t.match(code, /^ERR_(EDGE|REQUEST|ORIGIN|CONFIG|PUBLISH|TAP|TOKEN|WORKER)_[A-Z_]+$/);
+    t.match(code, /^ERR_(EDGE|REQUEST|ORIGIN|CONFIG|PUBLISH|TAP|TOKEN|LOAD|WORKER)_[A-Z_]+$/);
     t.ok(['client', 'origin', 'internal'].includes(side), code);
     if (code.startsWith('ERR_CONFIG_')) t.equal(side, 'internal');
     t.match(meaning, /\.$/);

@@ -1,12 +1,14 @@
-/** The flags of `holdfast publish`, `holdfast tap` and `holdfast token`, as they are shown and as they are read. */
+/** The flags of `holdfast publish`, `holdfast tap`, `holdfast token` and `holdfast load`, as they are shown and as they are read. */
 
-/** One flag of `publish` or `tap`. */
+/** One flag of a command that is not a node. */
 export interface CommandFlag {
   /** As shown in `--help`: short name, long name, value. */
   readonly flags: string;
   readonly doc: string;
   /** May be given several times. */
   readonly many?: true;
+  /** What it is where it is not given; shown too. */
+  readonly preset?: string;
 }
 
 /** Those of `holdfast publish`, which are those of pushpin-publish, in the order of `--help`. */
@@ -92,4 +94,50 @@ export interface TokenFlags {
   readonly aud?: string;
   readonly sub?: string;
   readonly kid?: string;
+}
+
+/** Those of `holdfast load`, in the order of `--help`. */
+export const loadFlags = [
+  { flags: '--clients <n>', doc: 'how many clients', preset: '100' },
+  { flags: '--ramp <rate>', doc: 'how fast they come', preset: '100/s' },
+  { flags: '--kind <kind>', doc: 'what they are: sse, stream, ws or poll', preset: 'sse' },
+  { flags: '--hold <time>', doc: 'how long items are published to them, such as 30s, 10m or 2h', preset: '1m' },
+  { flags: '--linger <time>', doc: 'how long the last items may take', preset: '5s' },
+  { flags: '-H, --header <"name: value">', doc: 'a header of every client', many: true },
+  { flags: '--send <text>', doc: 'what every WebSocket says first, to subscribe' },
+  { flags: '--local-address <list>', doc: 'own addresses that clients take in turns; each has ports of its own' },
+  { flags: '--publish <url>', doc: 'GRIP URL of the control API; without it another process publishes' },
+  { flags: '--channel <channel>', doc: 'channel to publish to' },
+  { flags: '--rate <rate>', doc: 'items, such as 10/s or 30/m', preset: '1/s' },
+  { flags: '--size <bytes>', doc: 'content of an item', preset: '200' },
+  { flags: '--key <key>', doc: 'key of the control API, as in a GRIP URL; @file for the content of a file' },
+  { flags: '-u, --user <user:pass>', doc: 'authenticate at the control API with a name and a password' },
+  { flags: '-B, --bearer <token>', doc: 'authenticate at the control API with a token' },
+  { flags: '--start-at <time>', doc: 'begin then, with other machines: ISO 8601, or unix seconds' },
+  { flags: '--merge <files...>', doc: 'make one report of those of several machines, in JSON', many: true },
+  { flags: '--report <form>', doc: 'text, json or html', preset: 'text' },
+  { flags: '--fail <rule>', doc: "end with status 2 if it holds, such as 'p99>250ms' or 'lost>0'", many: true },
+] as const satisfies readonly CommandFlag[];
+
+/** Their values; absent ones are undefined. */
+export interface LoadFlags {
+  readonly clients: string;
+  readonly ramp: string;
+  readonly kind: string;
+  readonly hold: string;
+  readonly linger: string;
+  readonly header?: readonly string[];
+  readonly send?: string;
+  readonly localAddress?: string;
+  readonly publish?: string;
+  readonly channel?: string;
+  readonly rate: string;
+  readonly size: string;
+  readonly key?: string;
+  readonly user?: string;
+  readonly bearer?: string;
+  readonly startAt?: string;
+  readonly merge?: readonly string[];
+  readonly report: string;
+  readonly fail?: readonly string[];
 }

@@ -1,12 +1,14 @@
 /**
  * The command lines of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands, and
- * `holdfast publish`, `holdfast tap` and `holdfast token` with tables of their own. The only importer of commander.
+ * `holdfast publish`, `holdfast tap`, `holdfast token` and `holdfast load` with tables of their own. The only importer of commander.
  */
 import { makeCurveKeyPair } from '@holdfast/control-api';
 import { Command, CommanderError, Option as Flag } from 'commander';
 import { ConfigError } from '../errors.js';
 import {
   type CommandFlag,
+  type LoadFlags,
+  loadFlags,
   type PublishFlags,
   publishFlags,
   type TapFlags,
@@ -45,6 +47,9 @@ export type TapLine = { readonly text: string } | { readonly channel: string; re
 
 /** What the command line of `token` asks for. */
 export type TokenLine = { readonly text: string } | { readonly flags: TokenFlags };
+
+/** What the command line of `load` asks for. */
+export type LoadLine = { readonly text: string } | { readonly url: string | undefined; readonly flags: LoadFlags };
 
 const general = 'General:';
 
@@ -229,7 +234,8 @@ export function parseCommandLine(argv: readonly string[], context: { cwd: string
     });
   // Only shown: who calls one comes to parsePublishLine and its like, as its flags are not those of a node.
   const { version } = context;
-  for (const other of [buildPublish('publish', version), buildTap('tap', version), buildToken('token', version)]) {
+  for (const [name, build] of otherCommands) {
+    const other = build(name, version);
     other.action(() => {
       throw usageError(`${other.name()} takes no options of a node: write it first`);
     });
@@ -242,13 +248,22 @@ export function parseCommandLine(argv: readonly string[], context: { cwd: string
   return { command, config, flags };
 }
 
+/** Commands that are no matter of a node, as its help lists them. */
+const otherCommands: readonly (readonly [name: string, build: (name: string, version: string) => Command])[] = [
+  ['publish', buildPublish],
+  ['tap', buildTap],
+  ['token', buildToken],
+  ['load', buildLoad],
+];
+
 /** An argument that adds up when its flag is given again. */
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
 }
 
-function commandFlag({ flags, doc, many }: CommandFlag): Flag {
+function commandFlag({ flags, doc, many, preset }: CommandFlag): Flag {
   const flag = new Flag(flags, doc);
+  if (preset !== undefined) flag.default(preset, preset);
   return many === true ? flag.argParser(collect) : flag;
 }
 
@@ -326,4 +341,27 @@ export function parseTokenLine(argv: readonly string[], version: string): TokenL
   const command = catchOutput(buildToken('holdfast token', version), kept).action(() => {});
   const text = parseWith(command, argv, kept);
   return text ?? { flags: command.opts() };
+}
+
+function buildLoad(name: string, version: string): Command {
+  const command = new Command(name)
+    .description('put load on a deployment of your own, and report what its clients received')
+    .usage('[options] <url>')
+    .argument('[url]', 'where the clients go')
+    .helpOption('-h, --help', 'show this text')
+    .version(`holdfast ${version}`, '-V, --version', 'show the version')
+    .allowExcessArguments(false);
+  for (const option of loadFlags) command.addOption(commandFlag(option));
+  return command;
+}
+
+/**
+ * Reads the arguments after `load`.
+ * @throws ConfigError ERR_CONFIG_FLAG, with one line, for unknown flags, missing values and arguments too many
+ */
+export function parseLoadLine(argv: readonly string[], version: string): LoadLine {
+  const kept = { output: '' };
+  const command = catchOutput(buildLoad('holdfast load', version), kept).action(() => {});
+  const text = parseWith(command, argv, kept);
+  return text ?? { url: command.args[0], flags: command.opts() };
 }

@@ -48,6 +48,12 @@ const examples = [
     good: { status: 200, headers: { 'grip-hold': 'stream' } },
     missing: { status: 501 },
   },
+  {
+    path: 'market/server.mjs',
+    of: { path: '/v1/price/stream' },
+    good: { status: 200, headers: { 'grip-hold': 'stream' } },
+    missing: { status: 501 },
+  },
   ...['chat/server.mjs', 'chat-lambda/runner.mjs'].map((path) => ({
     path,
     of: {

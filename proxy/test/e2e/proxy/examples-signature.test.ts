@@ -54,6 +54,12 @@ const examples = [
     good: { status: 200, headers: { 'grip-hold': 'stream' } },
     missing: { status: 501 },
   },
+  {
+    path: 'llm/server.mjs',
+    of: { path: '/answers/none/events' },
+    good: { status: 404 },
+    missing: { status: 404 },
+  },
   ...['chat/server.mjs', 'chat-lambda/runner.mjs'].map((path) => ({
     path,
     of: {

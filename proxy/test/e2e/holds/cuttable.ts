@@ -8,6 +8,9 @@ export interface Cuttable {
   readonly url: string;
   /** Resets all connections; new ones may come. */
   cut(): void;
+  /** The same, and new ones are refused, until `mend`. */
+  sever(): void;
+  mend(): Promise<void>;
 }
 
 /** Listens in front of the server with this base URL, until the test ends. */
@@ -25,7 +28,9 @@ export async function makeCuttable(t: Test, url: string): Promise<Cuttable> {
     client.pipe(there).on('close', () => client.destroy());
     there.pipe(client).on('close', () => there.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const listen = (at: number) => new Promise<void>((resolve) => server.listen(at, '127.0.0.1', resolve));
+  await listen(0);
+  const { port: own } = server.address() as AddressInfo;
   const cut = () => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
@@ -33,5 +38,9 @@ export async function makeCuttable(t: Test, url: string): Promise<Cuttable> {
     cut();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut };
+  const sever = () => {
+    server.close();
+    cut();
+  };
+  return { url: `http://127.0.0.1:${own}`, cut, sever, mend: () => listen(own) };
 }

@@ -48,6 +48,18 @@ const examples = [
     good: { status: 200, headers: { 'grip-hold': 'stream' } },
     missing: { status: 501 },
   },
+  {
+    path: 'market/server.mjs',
+    of: { path: '/v1/price/stream' },
+    good: { status: 200, headers: { 'grip-hold': 'stream' } },
+    missing: { status: 501 },
+  },
+  {
+    path: 'llm/server.mjs',
+    of: { path: '/answers/none/events' },
+    good: { status: 404 },
+    missing: { status: 404 },
+  },
   ...[
     ['chat/server.mjs', '/rooms/blue'],
     ['chat-lambda/runner.mjs', '/rooms/blue'],

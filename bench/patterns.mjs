@@ -1,5 +1,6 @@
-// What patterns cost exact channels: two systems on one Redis, each of a node that publishes and one that is subscribed to as many
-// channels; the second one has patterns too, which match none of them. They take turns, so that they can be compared to a few per cent.
+// What patterns cost exact channels: two systems, each of a Redis, a node that publishes and one that is subscribed to as many channels;
+// the second one has patterns too, which match none of them. They take turns, so that they can be compared to a few per cent. On a Redis
+// that they share the second one would cost more, patterns or not.
 //
 //   node bench/patterns.mjs [channels] [patterns] [items of a round] [rounds]
 import { readFileSync } from 'node:fs';
@@ -34,7 +35,8 @@ const nameOf = (n) => `users/${n}/orders`;
 /** @param {string} url @param {string} redisPrefix */
 function backplane(url, redisPrefix) {
   const history = { historySize: 1_000, historyTtl: 600_000, idCacheTtl: 60_000 };
-  const making = { clock: realClock, random: Math.random, events: noRedisEvents, log: silentLog };
+  // Chance lengthens the time to the next check of all positions, which would fall into some rounds of one system: there is none.
+  const making = { clock: realClock, random: () => 1_000, events: noRedisEvents, log: silentLog };
   return new RedisBackplane({ redisUrl: url, redisPrefix, ...history, ...making });
 }
 
@@ -102,31 +104,49 @@ function cpuOf(pid) {
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
+/** What scripts have taken in Redis, in µs, and how many calls that were: finer than the time of its process, which comes in ticks. */
+async function scriptsOf(/** @type {RedisServer} */ redis) {
+  const { calls, usec } = /cmdstat_evalsha:calls=(?<calls>\d+),usec=(?<usec>\d+)/.exec(
+    await redis.command('INFO commandstats'),
+  )?.groups ?? { calls: 0, usec: 0 };
+  return { calls: Number(calls), usec: Number(usec) };
+}
+
 /** @param {number[]} figures */
 const median = (figures) => figures.sort((one, other) => one - other)[Math.floor(figures.length / 2)] ?? 0;
 
-const redis = await RedisServer.start();
-const systems = [
-  { name: 'channels alone', system: await new System().start(redis.url, 'without', 0) },
-  { name: `beside ${patterns} patterns`, system: await new System().start(redis.url, 'with', patterns) },
-].map((one) => ({ ...one, node: /** @type {number[]} */ ([]), redis: /** @type {number[]} */ ([]) }));
+/** @param {string} name @param {number} count  of patterns */
+async function startSystem(name, count) {
+  const figures = () => /** @type {number[]} */ ([]);
+  const redis = await RedisServer.start();
+  const system = await new System().start(redis.url, 'bench', count);
+  return { name, redis, system, node: figures(), its: figures(), scripts: figures(), calls: figures() };
+}
+
+const systems = [await startSystem('channels alone', 0), await startSystem(`beside ${patterns} patterns`, patterns)];
 for (let round = 0; round < rounds; round++) {
   for (const one of round % 2 === 0 ? systems : [...systems].reverse()) {
     const own = process.cpuUsage();
+    const { redis } = one;
     const its = cpuOf(redis.pid);
+    const scripts = await scriptsOf(redis);
     await one.system.round(round);
     const { user, system } = process.cpuUsage(own);
+    const { calls, usec } = await scriptsOf(redis);
     // The first is for the compiler.
     if (round === 0) continue;
     one.node.push((user + system) / items);
-    one.redis.push((cpuOf(redis.pid) - its) / items);
+    one.its.push((cpuOf(redis.pid) - its) / items);
+    one.scripts.push((usec - scripts.usec) / items);
+    one.calls.push((calls - scripts.calls) / items);
   }
 }
 console.log(
   `${channels} channels, ${items} items a round, one a call; median of ${rounds - 1} rounds, CPU in µs an item`,
 );
-for (const { name, node, redis: its } of systems) {
-  console.log(`${name}: both nodes ${median(node).toFixed(1)}, Redis ${median(its).toFixed(1)}`);
+for (const { name, node, its, scripts, calls } of systems) {
+  const inScripts = `${median(scripts).toFixed(1)} of it in scripts, ${median(calls).toFixed(2)} calls an item`;
+  console.log(`${name}: both nodes ${median(node).toFixed(1)}, Redis ${median(its).toFixed(1)} (${inScripts})`);
 }
 await stopAll();
 process.exit();

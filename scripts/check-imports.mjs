@@ -17,7 +17,13 @@ const packages = ['grip', 'control-api', 'proxy'];
  */
 const layers = {
   grip: [['errors.ts'], ['wire'], ['filters'], ['instruct'], ['ws'], ['item']],
-  'control-api': [['runtime', 'tracing'], ['http', 'stats', 'backplane'], ['auth', 'cluster', 'zmq'], ['views']],
+  'control-api': [
+    ['runtime', 'tracing'],
+    ['http', 'stats', 'backplane'],
+    ['auth', 'cluster', 'zmq'],
+    ['occupancy'],
+    ['views', 'events'],
+  ],
   proxy: [
     ['runtime'],
     ['errors.ts'],

@@ -54,7 +54,11 @@ const sections = [
     text: 'Short pieces of a body that are kept are copied together, so that a limit in bytes is a limit of memory.',
   },
   { title: 'Protocol', folders: ['grip/src'] },
-  { title: 'Redis and nodes', folders: ['control-api/src/backplane/redis', 'control-api/src/cluster'] },
+  {
+    title: 'Redis and nodes',
+    folders: ['control-api/src/backplane/redis', 'control-api/src/cluster', 'control-api/src/occupancy'],
+  },
+  { title: 'Events', folders: ['control-api/src/events', 'proxy/src/telemetry/events'] },
   {
     title: 'Control API and ZeroMQ',
     folders: ['control-api/src'],

@@ -51,12 +51,21 @@ export {
 } from './cluster/cluster.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
+export { CustomerEvents, type CustomerEventsOptions, LAST_EVENTS_MS } from './events/customer-events.js';
+export { type CustomerEvent, type EventSink, type EventType, eventTypes, isEventType } from './events/event.js';
+export { type EventCounts, type EventDropReason, Outbox, type OutboxOptions } from './events/outbox.js';
+export { type EventReceiver, HttpReceiver, type PostResult } from './events/receiver.js';
+export { type EventKey, readEventKeys, signatures } from './events/signature.js';
 export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
 export { certificateNames } from './http/client-certificate.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { type OriginList, PageGuard } from './http/page-guard.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
+export { LocalOccupancy, type LocalOccupancyOptions } from './occupancy/local.js';
+export type { Occupancy, OccupancyCounts, OccupancyEdge, OccupancyListener } from './occupancy/occupancy.js';
+export { RedisOccupancy, type RedisOccupancyOptions } from './occupancy/redis.js';
+export { OccupancyShare } from './occupancy/share.js';
 export {
   type ControlResult,
   noPublishEvents,

@@ -27,6 +27,10 @@ export interface BackplaneHubOptions {
   readonly inner: Backplane;
   /** Also follow the interest, such as a ZeroMQ SUB socket. */
   readonly followers?: readonly InterestFollower[];
+  /** Follows the interest of those shares alone that serve clients. */
+  readonly audience?: InterestFollower | undefined;
+  /** Called once for each gap, whoever has interest in its channel. Must not throw. */
+  readonly onGap?: ((gap: Gap) => void) | undefined;
   readonly log: Log;
   /** Left out: faults are logged only. */
   readonly faults?: Containment;
@@ -57,15 +61,19 @@ export class BackplaneHub {
     this.#starting ??= this.#options.inner.start({
       onMessage: (message) => this.#distribute(message),
       onGap: (gap) => {
+        this.#options.onGap?.(gap);
         for (const share of this.#interested(gap.channel)) share.deliverGap(gap);
       },
     });
     return this.#starting;
   }
 
-  /** One more share, which its consumer starts. It has the capability `History` if the backplane behind has. */
-  share(): HubShare {
-    return new HubShare(this.#options, {
+  /**
+   * One more share, which its consumer starts. It has the capability `History` if the backplane behind has. One that only `watches` serves
+   * no clients: the audience does not count it.
+   */
+  share({ watches = false } = {}): HubShare {
+    return new HubShare(this.#options, watches, {
       start: async (share) => {
         await this.start();
         this.#shares.add(share);
@@ -104,8 +112,10 @@ export class BackplaneHub {
 
   #subscribe(share: HubShare, channel: string): Promise<void> | undefined {
     const { inner, followers = [] } = this.#options;
+    if (share.channels.has(channel)) return this.#channels.get(channel)?.pending;
     share.channels.add(channel);
     const known = this.#channels.get(channel);
+    this.#audienceOf(share, known)?.subscribed(channel);
     if (known !== undefined) {
       known.shares.add(share);
       return known.pending;
@@ -121,6 +131,7 @@ export class BackplaneHub {
         // Withdrawn by the backplane behind. A newer interest in the same channel is not concerned.
         if (this.#channels.get(channel) === interest) {
           for (const one of interest.shares) one.channels.delete(channel);
+          if ([...interest.shares].some(({ watches }) => !watches)) this.#options.audience?.unsubscribed(channel);
           this.#forget(channel);
         }
         throw error;
@@ -132,9 +143,19 @@ export class BackplaneHub {
   #unsubscribe(share: HubShare, channel: string): void {
     share.channels.delete(channel);
     const interest = this.#channels.get(channel);
-    if (!interest?.shares.delete(share) || interest.shares.size > 0) return;
+    if (!interest?.shares.delete(share)) return;
+    this.#audienceOf(share, interest)?.unsubscribed(channel);
+    if (interest.shares.size > 0) return;
     this.#forget(channel);
     this.#options.inner.unsubscribe(channel);
+  }
+
+  /** The audience, where this share is the first to come or the last to go of those that serve clients on a channel. */
+  #audienceOf(share: HubShare, others: Interest | undefined): InterestFollower | undefined {
+    const { audience } = this.#options;
+    if (audience === undefined || share.watches) return undefined;
+    for (const other of others?.shares ?? []) if (other !== share && !other.watches) return undefined;
+    return audience;
   }
 
   #forget(channel: string): void {
@@ -189,6 +210,8 @@ export class HubShare implements Backplane {
   readonly head?: History['head'];
   /** In which it has interest; kept by the hub. */
   readonly channels = new Set<string>();
+  /** It serves no clients. */
+  readonly watches: boolean;
   readonly #inner: Backplane;
   readonly #faults: Containment;
   readonly #owner: ShareOwner;
@@ -196,7 +219,8 @@ export class HubShare implements Backplane {
   #listener: BackplaneListener | undefined;
 
   /** Made by the hub. */
-  constructor({ inner, log, faults }: BackplaneHubOptions, owner: ShareOwner) {
+  constructor({ inner, log, faults }: BackplaneHubOptions, watches: boolean, owner: ShareOwner) {
+    this.watches = watches;
     this.#faults = faults ?? loggedFaults(log);
     this.#inner = inner;
     this.#owner = owner;

@@ -177,3 +177,50 @@ t.test('hub: availability and history are those of the backplane behind', async 
   const { one: without } = await fixture();
   t.equal(historyOf(without.backplane), undefined);
 });
+
+t.test('hub: the audience is the interest of shares that serve clients', async (t) => {
+  const inner = new SlowBackplane();
+  const seen: string[] = [];
+  const audience = {
+    subscribed: (channel: string) => void seen.push(`+${channel}`),
+    unsubscribed: (channel: string) => void seen.push(`-${channel}`),
+  };
+  const hub = new BackplaneHub({ inner, audience, log: new RecordingLog() });
+  const shares = [hub.share({ watches: true }), hub.share(), hub.share()] as const;
+  for (const share of shares) await share.start(new RecordingListener());
+  const [tap, one, two] = shares;
+  const waits = [tap, one, one, two].map((share) => share.subscribe('a'));
+  inner.settle();
+  await Promise.all(waits);
+  t.strictSame(seen, ['+a'], 'a tap is no client, and two are no more than one');
+  one.unsubscribe('a');
+  t.strictSame(seen, ['+a']);
+  await two.close();
+  t.strictSame(seen, ['+a', '-a'], 'the tap that is left does not count');
+  tap.unsubscribe('a');
+  t.strictSame(inner.calls, ['start', '+a', '-a']);
+  const failed = one.subscribe('b');
+  inner.settle(new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'away'));
+  await t.rejects(failed as Promise<void>);
+  t.strictSame(seen, ['+a', '-a', '+b', '-b']);
+});
+
+t.test('hub: a gap is passed on once, however many have interest in its channel', async (t) => {
+  const inner = new SlowBackplane();
+  const gaps: string[] = [];
+  const hub = new BackplaneHub({ inner, onGap: ({ channel }) => void gaps.push(channel), log: new RecordingLog() });
+  const listeners = [new RecordingListener(), new RecordingListener()];
+  for (const listener of listeners) {
+    const share = hub.share();
+    await share.start(listener);
+    const live = share.subscribe('a');
+    inner.settle();
+    await live;
+  }
+  inner.listener?.onGap({ channel: 'a', reason: 'trimmed', after: { epoch: 'e', offset: 1 }, until: undefined });
+  t.strictSame(gaps, ['a']);
+  t.strictSame(
+    listeners.map((listener) => listener.gaps.length),
+    [1, 1],
+  );
+});

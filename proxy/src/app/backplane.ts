@@ -7,8 +7,11 @@ import {
   IdCache,
   LocalBackplane,
   LocalHistory,
+  LocalOccupancy,
+  type Occupancy,
   RedisBackplane,
   RedisNodes,
+  RedisOccupancy,
   StandaloneNode,
 } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
@@ -25,6 +28,8 @@ export interface ClusterAccess {
   readonly backplane: Backplane;
   /** To be joined after the backplane was started, and left before it is closed. */
   readonly cluster: Cluster;
+  /** Counts one set of members over all nodes, which are kept for so many ms after their last connection; see `Occupancy`. */
+  readonly occupancy: (set: string, delay: number) => Occupancy;
   /** Lets go of what else was opened; after the backplane is closed. */
   close(): void;
 }
@@ -62,7 +67,8 @@ function makeStandalone(
     isOn: historySize === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
-  return { backplane, cluster: new StandaloneNode(clock), close: () => routes.close() };
+  const occupancy = (_: string, delay: number) => new LocalOccupancy({ clock, delay });
+  return { backplane, cluster: new StandaloneNode(clock), occupancy, close: () => routes.close() };
 }
 
 function makeRedis(
@@ -89,7 +95,10 @@ function makeRedis(
   });
   const { connections } = backplane;
   const cluster = new RedisNodes({ connections, clock, log: log.child('nodes') });
-  return { backplane, cluster, close: () => {} };
+  const node = randomBytes(9).toString('base64url');
+  const occupancy = (set: string, delay: number) =>
+    new RedisOccupancy({ connections, set, node, clock, delay, log: log.child('nodes') });
+  return { backplane, cluster, occupancy, close: () => {} };
 }
 
 function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {

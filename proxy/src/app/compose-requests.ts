@@ -74,8 +74,12 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
   const originOf = originsOf(origins, faults);
   const holdLog = log.child('hold');
-  const warnings = new OriginWarnings(log.child('request'), clock, config, (route, code) =>
-    originTimes.failed(route?.id, code),
+  const warnings = new OriginWarnings(
+    log.child('request'),
+    clock,
+    config,
+    (route, code) => originTimes.failed(route?.id, code),
+    telemetry.targetFailed,
   );
   const { clientQueueSize, slowClientPolicy, gapPolicy } = config;
   const subscriber: SubscriberDeps = {

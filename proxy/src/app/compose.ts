@@ -1,7 +1,15 @@
 /** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
-import { type Backplane, type Containment, historyOf, type StatsSink, type Tracing } from '@holdfast/control-api';
+import {
+  type Backplane,
+  type Containment,
+  type EventSink,
+  historyOf,
+  type StatsSink,
+  type Tracing,
+} from '@holdfast/control-api';
 import { AgeLimit } from '../channels/age-limit.js';
 import { ChannelRegistry } from '../channels/registry.js';
+import type { SubscriberEvents } from '../channels/subscriber-deps.js';
 import { AddressGate } from '../clients/connection-gate.js';
 import { type Config, processesFor } from '../config/config.js';
 import { ChannelInterest, ItemDelivery } from '../delivery/item-delivery.js';
@@ -70,6 +78,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly ticketSecret?: Buffer | undefined;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
+  /** Where events for the customer go. Undefined: there are none. */
+  readonly events?: EventSink | undefined;
   /** Left out: traces are not followed. */
   readonly tracing?: Tracing | undefined;
 }
@@ -102,12 +112,14 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     metrics,
     subscribersOf: (channel) => registry.of(channel),
     sink: statsSink,
+    events: deps.events,
+    clock,
   });
   const { messageWait, updateOnFirstSubscription, subscriptionLinger } = config;
   const delivery = new ItemDelivery(() => registry, {
     clock,
     messageWait,
-    limiter: makeLimiter(config, log, metrics, faults, clock),
+    limiter: makeLimiter(config, log, telemetry.subscribers, faults, clock),
     events: metrics,
     arrived: telemetry.itemArrived,
     delivered: (receivers, since) => metrics.items.delivered(receivers, since),
@@ -124,7 +136,14 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     faults,
   });
   const ages = AgeLimit.of(config, { clock, faults, random });
-  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions, ages);
+  const registry = new ChannelRegistry(
+    interest,
+    clock,
+    subscriptionLinger,
+    telemetry.subscriptions,
+    ages,
+    telemetry.users,
+  );
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');
@@ -208,7 +227,7 @@ function reportFastPaths(log: RootLog, metrics: Metrics): (isFound: boolean) => 
 function makeLimiter(
   { messageRate, messageHwm, messageBlockSize }: Config,
   log: RootLog,
-  events: Metrics,
+  events: SubscriberEvents,
   faults: Containment,
   clock: Clock,
 ): RateLimiter | undefined {

@@ -15,6 +15,7 @@ import {
   ControlServer,
   type ControlServerOptions,
   type CurveKeys,
+  type CustomerEvents,
   mergeAnswers,
   type NodeMember,
   type NodeState,
@@ -39,6 +40,7 @@ import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import { ControlKeys } from './control-keys.js';
 import { controlTls } from './control-tls.js';
+import { makeCustomerEvents } from './customer-events.js';
 import type { Drainable, NodeDrain } from './drain/node-drain.js';
 
 /** What serves the clients of a node: the data plane of this process, or workers. */
@@ -78,7 +80,11 @@ export interface ControlPlaneParts {
 export class ControlPlane {
   /** What serves clients takes shares of it. */
   readonly hub: BackplaneHub;
+  /** Undefined where the customer's own system is sent none. */
+  readonly events: CustomerEvents | undefined;
   readonly zeromq: ZeroMqSockets;
+  /** As the other nodes know this one. */
+  readonly #id = randomUUID();
   readonly #config: Config;
   readonly #log: RootLog;
   readonly #metrics: Metrics;
@@ -117,6 +123,8 @@ export class ControlPlane {
     this.#metrics = metrics;
     this.#serving = serving;
     this.#clusterAccess = makeBackplane(config, log, metrics, faults);
+    this.events = makeCustomerEvents(config, this.#id, this.#clusterAccess, log, metrics, faults);
+    const { events } = this;
     this.hub = new BackplaneHub({
       inner: this.#clusterAccess.backplane,
       followers: [
@@ -125,6 +133,8 @@ export class ControlPlane {
           unsubscribed: (channel) => this.zeromq.unsubscribed(channel),
         },
       ],
+      audience: events,
+      onGap: events && ((gap) => events.gap(gap)),
       log: log.child('backplane'),
       faults,
     });
@@ -169,7 +179,8 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#clusterAccess.cluster.join(new LocalNode(this.#clock, this.#serving));
+    await this.#clusterAccess.cluster.join(new LocalNode(this.#id, this.#clock, this.#serving));
+    this.events?.start();
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
@@ -223,6 +234,7 @@ export class ControlPlane {
     this.#keys?.close();
     await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
+    await this.events?.close();
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
     this.#clusterAccess.close();
@@ -281,7 +293,7 @@ export class ControlPlane {
       publisher: this.#publisher,
       views: {
         cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
-        taps: new ChannelTaps(() => this.hub.share(), this.#clock),
+        taps: new ChannelTaps(() => this.hub.share({ watches: true }), this.#clock),
       },
       drain: this.#drain,
       access: this.#keys?.access,
@@ -295,11 +307,12 @@ export class ControlPlane {
 
 /** The node as the others see it, made once for each start. */
 class LocalNode implements NodeMember {
-  readonly #id = randomUUID();
+  readonly #id: string;
   readonly #startedAt: number;
   readonly #serving: () => Serving;
 
-  constructor(clock: Clock, serving: () => Serving) {
+  constructor(id: string, clock: Clock, serving: () => Serving) {
+    this.#id = id;
     this.#startedAt = clock.wall();
     this.#serving = serving;
   }

@@ -122,7 +122,7 @@ export class HoldfastNode {
   }
 
   #makeServing(config: Config, metrics: Metrics, overrides: Overrides): Serving {
-    const { hub, zeromq: statsSink } = this.#control;
+    const { hub, events, zeromq: statsSink } = this.#control;
     const count = processesFor(config);
     if (count > 1) {
       return new WorkerPool({
@@ -132,6 +132,7 @@ export class HoldfastNode {
         metrics,
         faults: this.faults,
         statsSink,
+        events,
         log: this.#log.child('workers'),
       });
     }
@@ -144,6 +145,7 @@ export class HoldfastNode {
       tracing: this.#tracing,
       faults: this.faults,
       statsSink,
+      events,
       instance,
       isShared: false,
     });

@@ -21,6 +21,17 @@ export interface SubscriptionWatch {
   closed(channel: string): void;
 }
 
+/** Is called with the users of subscribers. */
+export interface UserWatch {
+  /** A subscriber that has entered has this user, or none; called again when that changes. */
+  set(subscriber: Subscriber, user: string | undefined): void;
+  /** It has left. */
+  leave(subscriber: Subscriber): void;
+}
+
+/** The meta of a connection by which an origin says whose it is. */
+export const USER_META = 'user';
+
 const NOBODY: ReadonlySet<Subscriber> = new Set();
 
 interface Channel {
@@ -39,6 +50,7 @@ export class ChannelRegistry {
   readonly #subscriptionLinger: number;
   readonly #watch: SubscriptionWatch | undefined;
   readonly #ages: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
+  readonly #userWatch: UserWatch | undefined;
   readonly #channels = new Map<string, Channel>();
   /** Every subscriber by its id; most are on a channel, but need not be. */
   readonly #present = new Map<string, Subscriber>();
@@ -52,6 +64,7 @@ export class ChannelRegistry {
   /**
    * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
    * after a stream or session it is not. `ages` ends those that become too old; left out, none do.
+   * `userWatch` is left out where nobody asks for users.
    */
   constructor(
     interest: Interest,
@@ -59,12 +72,14 @@ export class ChannelRegistry {
     subscriptionLinger: number,
     watch?: SubscriptionWatch,
     ages?: Pick<AgeLimit, 'enter' | 'leave'>,
+    userWatch?: UserWatch,
   ) {
     this.#interest = interest;
     this.#clock = clock;
     this.#subscriptionLinger = subscriptionLinger;
     this.#watch = watch;
     this.#ages = ages;
+    this.#userWatch = userWatch;
   }
 
   /**
@@ -103,11 +118,19 @@ export class ChannelRegistry {
     }
   }
 
-  /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. */
-  enter(subscriber: Subscriber): void {
+  /** Notes a subscriber with its meta; it may be on no channel for a while, such as a session, until it leaves. */
+  enter(subscriber: Subscriber, meta?: ReadonlyMap<string, string>): void {
     this.#present.set(subscriber.id, subscriber);
     this.#ages?.enter(subscriber);
     if (subscriber.session !== undefined) this.#sessions.set(subscriber.session, subscriber);
+    if (this.#userWatch === undefined || meta === undefined) return;
+    const user = meta.get(USER_META);
+    if (user !== undefined) this.#userWatch.set(subscriber, user);
+  }
+
+  /** A subscriber has another user, or none; nothing where it has left. */
+  identify(subscriber: Subscriber, user: string | undefined): void {
+    if (this.find(subscriber.id) === subscriber) this.#userWatch?.set(subscriber, user);
   }
 
   /** Ends what `enter` began; the channels are left by `remove`. */
@@ -115,6 +138,7 @@ export class ChannelRegistry {
     this.#present.delete(subscriber.id);
     this.#ending.delete(subscriber.id);
     this.#ages?.leave(subscriber);
+    this.#userWatch?.leave(subscriber);
     if (subscriber.session !== undefined) this.#sessions.delete(subscriber.session);
   }
 

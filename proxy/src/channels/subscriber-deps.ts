@@ -31,8 +31,8 @@ export interface SubscriberEvents extends LimitEvents {
   subscriberEnded(kind: SubscriberKind, reason: CloseReason): void;
   /** An item was written to a client; `route` is the subscriber's `routeKey`. */
   itemSent(kind: SubscriberKind, route: string): void;
-  /** An item was not written to a client that should have had it. */
-  itemDropped(kind: SubscriberKind, reason: DropReason): void;
+  /** An item was not written to a client that should have had it; without a channel where it was a message that is no item. */
+  itemDropped(kind: SubscriberKind, reason: DropReason, channel?: string): void;
 }
 
 /** Counts what goes between clients and their holds and sessions; implemented by the metrics. */

@@ -46,6 +46,7 @@ export const optionGroups = [
   'Control API',
   'Delivery',
   'Several nodes',
+  'Events',
   'Logs and metrics',
   'Process',
 ] as const;

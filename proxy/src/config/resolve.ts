@@ -5,6 +5,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
 import { checkCombinations, type Draft, type Findings } from './checks/combinations.js';
+import { checkEvents } from './checks/events.js';
 import { checkRequestId } from './checks/request-id.js';
 import { type KeyReader, whyUnread } from './files/read-file.js';
 import { type Option, optionName } from './option.js';
@@ -189,6 +190,7 @@ export function resolveOptions(sources: readonly Source[], context: ResolveConte
   if (resolution.problems.length === 0) {
     checkCombinations(resolution.values as Draft, resolution);
     checkRequestId(resolution.values as Draft, resolution);
+    checkEvents(resolution.values as Draft, resolution);
   }
   const before = sources.flatMap(({ problems }) => problems);
   if (before.length + resolution.problems.length === 0) resolution.readKeys();

@@ -7,6 +7,7 @@ import type { Option, OptionName, OptionValue } from './option.js';
 import { clientOptions } from './options/client-options.js';
 import { controlOptions } from './options/control-options.js';
 import { deliveryOptions } from './options/delivery-options.js';
+import { eventOptions } from './options/event-options.js';
 import { forwardingOptions } from './options/forwarding-options.js';
 import { nodeOptions } from './options/node-options.js';
 import { processOptions } from './options/process-options.js';
@@ -18,6 +19,7 @@ const rows = [
   ...controlOptions,
   ...deliveryOptions,
   ...nodeOptions,
+  ...eventOptions,
   ...telemetryOptions,
   ...processOptions,
 ] as const;

@@ -109,10 +109,10 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
   }
 
   /** Whether so many more bytes may wait beside those that do; otherwise the policy for slow clients is applied. */
-  admits(waiting: number, bytes: number): boolean {
+  admits(waiting: number, bytes: number, channel?: string): boolean {
     const { clientQueueSize, slowClientPolicy, events, log } = this.deps.subscriber;
     if (waiting === 0 || waiting + bytes <= clientQueueSize) return true;
-    events.itemDropped(this.kind, 'slow-client');
+    events.itemDropped(this.kind, 'slow-client', channel);
     const isFirst = this.#dropped++ === 0;
     const { id } = this.receiver;
     if (slowClientPolicy === 'close' || this.needsAll) {
@@ -165,7 +165,7 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
       return;
     }
     const piece = this.encode(delivery, format, own);
-    if (piece === undefined || !this.admits(this.waitingBefore(delivery), piece.payload.length)) return;
+    if (piece === undefined || !this.#hasRoom(delivery, piece)) return;
     this.write(piece, delivery, own);
     this.#items++;
     const { events, traffic } = this.deps.subscriber;
@@ -191,18 +191,22 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
   #filtered(delivery: Delivery, format: Format, content: Buffer, filtered: Filtered): void {
     if (filtered.result === 'drop') return;
     if (filtered.result === 'error') {
-      this.#failed(filtered.error);
+      this.#failed(filtered.error, delivery);
       return;
     }
     const own = filtered.content === content ? undefined : filtered.content;
     const refusal = own === undefined ? undefined : this.refusal(format, own);
     if (refusal === undefined) this.#pass(delivery, format, own);
-    else this.#failed(refusal);
+    else this.#failed(refusal, delivery);
   }
 
-  #failed(error: string): void {
+  #hasRoom(delivery: Delivery, { payload }: Piece): boolean {
+    return this.admits(this.waitingBefore(delivery), payload.length, delivery.item.channel);
+  }
+
+  #failed(error: string, { item }: Delivery): void {
     const { events, log } = this.deps.subscriber;
-    events.itemDropped(this.kind, 'filter-failed');
+    events.itemDropped(this.kind, 'filter-failed', item.channel);
     log.warn({ id: this.receiver.id, error }, 'item not delivered: its filter failed');
     if (this.receiver.isDebug) this.receiver.filterFailed(error);
   }

@@ -141,7 +141,7 @@ export class RateLimiter {
     if (this.#queues.size === 0 || (queue === undefined && this.#admits(load))) {
       this.#queues.set(routeKey, { entries: [{ subscriber, load, weight }], next: 0, weight });
     } else if (queue === undefined || queue.weight + weight > this.#messageHwm || !this.#admits(load)) {
-      this.#events.itemDropped(kind, 'rate-limit');
+      this.#events.itemDropped(kind, 'rate-limit', delivery.item.channel);
       this.#report.dropped(routeKey, subscriber.id, delivery.item.channel);
       return false;
     } else {

@@ -83,7 +83,7 @@ export class ResponseHold
     const unsure = replay === undefined ? [] : unverified(start.list.all, deps.sequencer);
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
-    registry.enter(this);
+    registry.enter(this, start.list.meta);
     const live = registry.add(this, start.list.channels);
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
@@ -257,7 +257,7 @@ export class ResponseHold
     } catch (error) {
       if (!(error instanceof GripError)) throw error;
       const { events, log } = this.deps.subscriber;
-      events.itemDropped('response', 'patch-limit');
+      events.itemDropped('response', 'patch-limit', delivery.item.channel);
       log.warn({ id: this.id, error: error.message }, 'item not delivered: its patch was refused');
       return undefined;
     }

@@ -7,6 +7,7 @@ import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
+import { USER_META } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon, type SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
@@ -76,7 +77,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#terms = termsOf(instruct);
     this.#response.setHandler(this);
     events.subscriberOpened('stream');
-    registry.enter(this);
+    registry.enter(this, list.meta);
     this.#live = this.#subscribe();
     const replay = instruct.hold === undefined ? undefined : replayOf(deps, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...deps, replay });
@@ -172,7 +173,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (format.action === 'hint' && !this.#terms.hasNext) return false;
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
-    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#wait(delivery);
+    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes, delivery.item.channel)) this.#wait(delivery);
     return true;
   }
 
@@ -248,6 +249,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#subscribe();
     this.#replay?.follow(list, before);
     const { registry } = this.#deps.subscriber;
+    registry.identify(this, list.meta.get(USER_META));
     for (const channel of before.channels) if (!list.has(channel)) registry.remove(this, [channel]);
   }
 

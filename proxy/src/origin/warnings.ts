@@ -72,23 +72,27 @@ export class OriginWarnings {
   readonly #causes: CauseLog;
   readonly #patience: OriginPatience;
   readonly #failed: (route: Route | undefined, code: OriginError['code']) => void;
+  readonly #targetFailed: ((context: FailureContext, error: OriginError) => void) | undefined;
   readonly #reported = new WeakSet<Error>();
   readonly #unknownNames = new WeakMap<Route, Set<string>>();
 
-  /** `failed` counts an error of an origin, once. */
+  /** `failed` counts an error of an origin, once; `targetFailed` gets each failure of a target. */
   constructor(
     log: Log,
     clock: Clock,
     patience: OriginPatience,
     failed: (route: Route | undefined, code: OriginError['code']) => void = () => {},
+    targetFailed?: (context: FailureContext, error: OriginError) => void,
   ) {
     this.#failed = failed;
+    this.#targetFailed = targetFailed;
     this.#causes = new CauseLog(log, clock);
     this.#patience = patience;
   }
 
   /** One target could not be asked: another may be. */
   targetFailed(context: FailureContext, error: OriginError): void {
+    this.#targetFailed?.(context, error);
     this.failed(context, error, 'origin cannot be asked');
   }
 

@@ -2,7 +2,7 @@
 
 import type { Containment, Faulty } from '@holdfast/control-api';
 import { MAX_FILTERS } from '@holdfast/grip';
-import type { ChannelRegistry } from '../channels/registry.js';
+import { type ChannelRegistry, USER_META } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { waitForLive } from '../channels/subscriber-deps.js';
 import { SubscriptionList } from '../channels/subscription-list.js';
@@ -111,6 +111,7 @@ export class Subscriptions extends SubscriptionList {
     if (value === undefined) meta.delete(name);
     else meta.set(name, value);
     this.#metaBytes = bytes;
+    if (name === USER_META) this.#registry.identify(this.#subscriber, value);
     return true;
   }
 

@@ -23,6 +23,7 @@ import type { ReplayEvents } from '../history/replay.js';
 import { ControlRequestCounts } from './control-requests.js';
 import { redisCounts } from './redis-counts.js';
 import { ConfigLoads } from './series/config-loads.js';
+import { eventCounts, type ObservedEventCounts } from './series/event-counts.js';
 import { ItemTimes } from './series/item-times.js';
 import { OriginTimes } from './series/origin-times.js';
 import { QueueBytes } from './series/queue-bytes.js';
@@ -59,6 +60,7 @@ export class Metrics
   readonly origins: OriginTimes;
   readonly items: ItemTimes;
   readonly configLoads: ConfigLoads;
+  readonly events: ObservedEventCounts;
   readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
   readonly #requestErrors;
   readonly #requestSeconds = new Timings(REQUEST_BUCKETS);
@@ -159,6 +161,7 @@ export class Metrics
     this.origins = new OriginTimes(series);
     this.items = new ItemTimes(series);
     this.configLoads = new ConfigLoads(series);
+    this.events = eventCounts(series);
     series.addDefaults();
   }
 

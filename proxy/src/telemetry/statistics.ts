@@ -92,7 +92,7 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
     return {
       subscriberOpened: (kind) => events.subscriberOpened(kind),
       subscriberEnded: (kind, reason) => events.subscriberEnded(kind, reason),
-      itemDropped: (kind, reason) => events.itemDropped(kind, reason),
+      itemDropped: (kind, reason, channel) => events.itemDropped(kind, reason, channel),
       limited: (limit) => events.limited(limit),
       itemSent: (kind, route) => {
         events.itemSent(kind, route);

@@ -109,6 +109,14 @@ export class RedisKeys {
     };
   }
 
+  /** The keys of one shard of what is counted under a name: see `occupancy/scripts.ts`. */
+  occupancy(set: string, shard: number): OccupancyKeys {
+    const start = `${this.#start((shard * PARTITIONS) / OCCUPANCY_SHARDS)}occ:${set}:`;
+    const nodes = `${start}n:`;
+    const shared = ['beats', 'dying', 'counts', 'sizes', 'seq'].map((rest) => start + rest);
+    return { nodes, of: (node) => [...shared, nodes + node] };
+  }
+
   #start(partition: number): string {
     this.#starts[partition] ??= `${this.#prefix}:{${tagOf(partition)}}:`;
     return this.#starts[partition];
@@ -170,6 +178,17 @@ class KeysOfRecovers implements ChannelKeys {
   batch(node: string): string {
     return `${this.#start}recover:f:${node}`;
   }
+}
+
+/** In how many parts members are counted, each in a slot of its own. All nodes of a system must agree, hence no setting. */
+export const OCCUPANCY_SHARDS = 8;
+
+/** What one shard of an occupancy has in Redis. All of it lies in one slot. */
+export interface OccupancyKeys {
+  /** What the name of a node's set begins with. */
+  readonly nodes: string;
+  /** The keys of the scripts, in their order, for this node. */
+  of(node: string): readonly string[];
 }
 
 /** What the nodes have in Redis. All of it lies in one slot. */

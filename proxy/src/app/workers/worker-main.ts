@@ -8,6 +8,7 @@ import { createLog, type RootLog } from '../../telemetry/log.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import { workerOutputFor } from '../../telemetry/standard-output.js';
 import { makeTracing } from '../../tracing/make-tracing.js';
+import { workerEvents } from '../customer-events.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
@@ -18,12 +19,15 @@ import type { SpreadOrder, WorkerFailure, WorkerInit, WorkerLoad } from './worke
 const LOAD_MS = 1_000;
 
 /**
- * How much may wait for the primary before statistics packets are dropped, in bytes; they may get lost anywhere.
+ * How much may wait for the primary before statistics packets and events are dropped, in bytes; packets may get lost anywhere.
  *
  * @limit {MiB} that wait for the primary
- * @over statistics packets are dropped
+ * @over statistics packets are dropped, and events, counted
  */
 const STATS_QUEUE_MAX = 16 * 1024 * 1024;
+
+/** Roughly what an event takes on its way to the primary, in bytes. */
+const EVENT_BYTES = 512;
 
 let faults: Containment = uncontained;
 const channel = new Channel(new Pipe(new Socket({ fd: PIPE_FD, readable: true, writable: true })), {
@@ -48,8 +52,10 @@ async function serve(): Promise<void> {
   const clock = guardedClock(faults);
   const tracing = makeTracing(config, log.child('trace'), Math.random);
   let data: DataPlane | undefined;
+  // What was reported last is with the primary when this resolves, for it keeps the order.
+  const flush = () => Promise.all([tracing?.flush(), channel.notify('events', [])]);
   const stop = (status: number) => {
-    const stopped = data === undefined ? Promise.resolve() : data.stop().then(() => tracing?.flush());
+    const stopped = data === undefined ? Promise.resolve() : data.stop().then(() => flush());
     stopped.then(
       () => leave(log, status),
       () => leave(log, 1),
@@ -109,6 +115,11 @@ function makeDataPlane(
       wants: (type) => wanted.has(type) && channel.queued < STATS_QUEUE_MAX,
       send: (packet) => void channel.notify('stats', packet, packet.length),
     },
+    events: workerEvents(config, (reports) => {
+      const sent = channel.queued < STATS_QUEUE_MAX ? reports : reports.filter((report) => Array.isArray(report));
+      void channel.notify('events', sent, sent.length * EVENT_BYTES);
+      metrics.events.eventsDropped('full', reports.length - sent.length);
+    }),
     instance,
     ticketSecret,
     isShared: true,

@@ -6,6 +6,7 @@ import {
   type BackplaneHub,
   type Connections,
   type Containment,
+  type EventSink,
   type Log,
   MessageEncoder,
   type Question,
@@ -64,6 +65,8 @@ export interface WorkerPoolOptions {
   readonly metrics: Metrics;
   readonly faults: Containment;
   readonly statsSink: StatsSink;
+  /** Undefined: nobody wants events. */
+  readonly events: EventSink | undefined;
   readonly log: Log;
 }
 
@@ -259,9 +262,10 @@ export class WorkerPool implements Serving {
   }
 
   #fill(place: Place): WorkerProcess {
-    const { hub, statsSink, log, faults } = this.#options;
+    const { hub } = this.#options;
     const number = ++this.#started;
     const worker = new WorkerProcess({
+      ...this.#options,
       number,
       init: () => ({
         config: this.#config,
@@ -271,12 +275,8 @@ export class WorkerPool implements Serving {
         history: hub.hasHistory,
         wants: this.#wants,
       }),
-      hub,
       encoder: this.#encoder,
       turn: this.#turn,
-      statsSink,
-      log,
-      faults,
       ended: (signal, status) => this.#ended(place, worker, signal, status),
     });
     place.worker = worker;
@@ -386,8 +386,9 @@ const part = (limit: number, workers: number): number => Math.max(1, Math.ceil(l
 function workerConfig(config: Config, workers: number): Config {
   return {
     ...config,
-    // The control API is the primary's.
+    // The control API is the primary's, and so is what sends events.
     controlKey: undefined,
+    eventsKey: undefined,
     // A random one must be the same for all: clients come back to any of them.
     resumeKey: { kind: 'secret', secret: resumeKey(config.resumeKey, config.sigKey) },
     clientMaxconn: part(config.clientMaxconn, workers),

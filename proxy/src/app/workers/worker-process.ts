@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import {
   type BackplaneHub,
   type Containment,
+  type EventSink,
   type Log,
   type MessageEncoder,
   type StatsSink,
@@ -13,6 +14,7 @@ import {
 import type { Config } from '../../config/config.js';
 import { WorkerError } from '../../errors.js';
 import { guardedClock, realClock, type Timer } from '../../runtime/clock.js';
+import { type WorkerReport, WorkerReports } from '../customer-events.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { PIPE_FD, Pipe } from './pipe.js';
@@ -72,6 +74,8 @@ export interface WorkerProcessOptions {
   readonly encoder: MessageEncoder;
   readonly turn: TurnEnd;
   readonly statsSink: StatsSink;
+  /** Undefined: nobody wants events. */
+  readonly events: EventSink | undefined;
   readonly log: Log;
   readonly faults: Containment;
   /** Called once when the process has ended: by a signal, with its name, or by itself, with its status. */
@@ -93,7 +97,7 @@ export class WorkerProcess {
   readonly #exited: Promise<void>;
   readonly #link: WorkerLink;
 
-  constructor({ init, number, hub, encoder, turn, statsSink, log, faults, ended }: WorkerProcessOptions) {
+  constructor({ init, number, hub, encoder, turn, statsSink, events, log, faults, ended }: WorkerProcessOptions) {
     this.number = number;
     this.#log = log;
     this.#process = cluster.fork();
@@ -111,6 +115,8 @@ export class WorkerProcess {
     this.channel.on('stats', (packet: Uint8Array) =>
       statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),
     );
+    const reports = new WorkerReports(events);
+    this.channel.on('events', (reported: readonly WorkerReport[]) => reports.take(reported));
     this.channel.on('load', (load: WorkerLoad) => {
       this.#load = load;
     });
@@ -137,6 +143,7 @@ export class WorkerProcess {
     this.#exited = exit.then(([status, signal]) => {
       this.#isServing = false;
       void link.close();
+      reports.close();
       ended(signal ?? undefined, signal === null ? status : undefined);
     });
   }

@@ -19,10 +19,11 @@ const layers = {
   grip: [['errors.ts'], ['wire'], ['filters'], ['instruct'], ['ws'], ['item']],
   'control-api': [
     ['runtime', 'tracing'],
-    ['http', 'stats', 'backplane'],
+    ['http', 'stats', 'backplane', 'webhooks'],
     ['auth', 'cluster', 'zmq'],
     ['occupancy'],
     ['views', 'events'],
+    ['callbacks'],
   ],
   proxy: [
     ['runtime'],

@@ -59,6 +59,7 @@ const sections = [
     folders: ['control-api/src/backplane/redis', 'control-api/src/cluster', 'control-api/src/occupancy'],
   },
   { title: 'Events', folders: ['control-api/src/events', 'proxy/src/telemetry/events'] },
+  { title: 'Callbacks', folders: ['control-api/src/callbacks', 'control-api/src/webhooks'] },
   {
     title: 'Control API and ZeroMQ',
     folders: ['control-api/src'],

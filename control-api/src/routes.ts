@@ -5,6 +5,8 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { channelNameFault, parseItems } from '@holdfast/grip';
+import type { Callbacks } from './callbacks/callbacks.js';
+import { callbackRoutes } from './callbacks/routes.js';
 import {
   type Answer,
   answerTo,
@@ -99,6 +101,8 @@ export interface ControlRoutesOptions {
   readonly views?: ControlViews | undefined;
   /** Of this node; left out, its path is not there. */
   readonly drain?: NodeDrainPort | undefined;
+  /** What is behind /subscriptions; left out, its paths are not there. */
+  readonly callbacks?: Callbacks | undefined;
   /** Bytes of a channel's name in the path of a view, see `channelNameFault`; left out: no limit of its own. */
   readonly channelNameMax?: number;
 }
@@ -109,6 +113,7 @@ export function controlRoutes({
   pushInHttpMaxBodySize,
   views,
   drain,
+  callbacks,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
   const publish = async (call: WholeCall): Promise<Answer> => {
@@ -124,6 +129,7 @@ export function controlRoutes({
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
     ...(drain === undefined ? [] : drainRoutes(drain)),
+    ...(callbacks === undefined ? [] : callbackRoutes(callbacks)),
   ];
 }
 

@@ -7,7 +7,15 @@ import { ChannelPatterns } from './channel-patterns.js';
 export type Action = Exclude<Scope, 'none'>;
 
 /** All actions, in the order of the documentation. */
-export const controlActions: readonly Action[] = ['publish', 'recover', 'view', 'tap', 'disconnect', 'metrics'];
+export const controlActions: readonly Action[] = [
+  'publish',
+  'recover',
+  'view',
+  'tap',
+  'disconnect',
+  'subscribe',
+  'metrics',
+];
 
 /** Whether a text is the name of an action. */
 export function isAction(text: unknown): text is Action {

@@ -3,7 +3,7 @@ import { isLongName } from '@holdfast/grip';
 import { type Answer, methodNotAllowed, nameMalformed, nameTooLong } from './answer.js';
 
 /** The permission that the caller of a route needs; `none` is open to everybody who reaches the listener. */
-export type Scope = 'publish' | 'recover' | 'view' | 'tap' | 'disconnect' | 'metrics' | 'none';
+export type Scope = 'publish' | 'recover' | 'view' | 'tap' | 'disconnect' | 'subscribe' | 'metrics' | 'none';
 
 /** Who sent a request, where a listener asks for that. */
 export interface Principal {

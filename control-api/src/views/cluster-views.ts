@@ -39,9 +39,11 @@ export function sumChannelViews(views: readonly ChannelView[]): ChannelView {
 export function readChannelView(answer: unknown): ChannelView | undefined {
   const { subscribers, position } = (answer ?? {}) as { subscribers?: unknown; position?: unknown };
   const given = (subscribers ?? {}) as Record<string, unknown>;
+  if (!subscriberKinds.some((kind) => Object.hasOwn(given, kind))) return undefined;
   const counts = zeroCounts();
   for (const kind of subscriberKinds) {
-    const count = given[kind];
+    // A node of an earlier version knows fewer kinds.
+    const count = Object.hasOwn(given, kind) ? given[kind] : 0;
     if (!isCount(count)) return undefined;
     counts[kind] = count;
   }

@@ -13,6 +13,7 @@ import {
 } from '../wire/head.js';
 import { parseParams, splitElements } from '../wire/params.js';
 import { parseInteger, textFromWire, trimWire } from '../wire/text.js';
+import { type CallbackWish, parseCallback, withChannels } from './callback.js';
 import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
 import { type Links, parseLinks } from './link.js';
@@ -29,6 +30,7 @@ export interface GripHeaders {
   /** Of Grip-Status or, without it, of the response. */
   readonly status: { readonly code: number; readonly reason: string };
   readonly links: Links;
+  readonly callback: CallbackWish | undefined;
 }
 
 /** The Grip-* fields of a response, as they are written. */
@@ -41,6 +43,7 @@ export const gripFields: readonly string[] = [
   'Grip-Set-Meta',
   'Grip-Status',
   'Grip-Expose-Headers',
+  'Grip-Callback',
 ];
 
 const knownFields: ReadonlySet<string> = new Set(gripFields.map((name) => name.toLowerCase()));
@@ -71,6 +74,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     meta: parseMeta(headerValues(headers, 'grip-set-meta')),
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
+    callback: parseCallback(headerValues(headers, 'grip-callback')),
   };
 }
 
@@ -80,14 +84,15 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
-  const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status } = parseGripHeaders(head);
+  const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status, callback } = parseGripHeaders(head);
   const response = {
     code: status.code,
     reason: status.reason || reasonPhrase(status.code),
     headers: clientHeaders(head.headers, exposeHeaders),
   };
   const instruct: Writable<Instruct> = { meta, links, response };
-  if (mode === undefined) instruct.channels = channels;
+  if (callback !== undefined) instruct.callback = withChannels(callback, channels, mode !== undefined);
+  else if (mode === undefined) instruct.channels = channels;
   else instruct.hold = makeHold(mode, channels, timeout, keepAlive);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
   return instruct;

@@ -2,14 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import {
   type Backplane,
+  type CallbackStore,
+  type CallbackWork,
   type Cluster,
   type Containment,
   IdCache,
   LocalBackplane,
+  LocalCallbacks,
   LocalHistory,
   LocalOccupancy,
   type Occupancy,
   RedisBackplane,
+  RedisCallbacks,
   RedisNodes,
   RedisOccupancy,
   StandaloneNode,
@@ -30,6 +34,8 @@ export interface ClusterAccess {
   readonly cluster: Cluster;
   /** Counts one set of members over all nodes, which are kept for so many ms after their last connection; see `Occupancy`. */
   readonly occupancy: (set: string, delay: number) => Occupancy;
+  /** Keeps callbacks, over this share of the backplane; made at most once. */
+  readonly callbacks: (share: Backplane) => CallbackStore & CallbackWork;
   /** Lets go of what else was opened; after the backplane is closed. */
   close(): void;
 }
@@ -68,7 +74,9 @@ function makeStandalone(
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
   const occupancy = (_: string, delay: number) => new LocalOccupancy({ clock, delay });
-  return { backplane, cluster: new StandaloneNode(clock), occupancy, close: () => routes.close() };
+  const backlogMax = config.callbacksBacklogMax;
+  const callbacks = (share: Backplane) => new LocalCallbacks({ share, backlogMax });
+  return { backplane, cluster: new StandaloneNode(clock), occupancy, callbacks, close: () => routes.close() };
 }
 
 function makeRedis(
@@ -87,6 +95,7 @@ function makeRedis(
     historySize,
     historyTtl,
     idCacheTtl,
+    queueSize: config.callbacksBacklogMax,
     clock,
     random: Math.random,
     faults,
@@ -98,7 +107,9 @@ function makeRedis(
   const node = randomBytes(9).toString('base64url');
   const occupancy = (set: string, delay: number) =>
     new RedisOccupancy({ connections, set, node, clock, delay, log: log.child('nodes') });
-  return { backplane, cluster, occupancy, close: () => {} };
+  const callbacks = (share: Backplane) =>
+    new RedisCallbacks({ connections, share, node, clock, log: log.child('callbacks'), faults });
+  return { backplane, cluster, occupancy, callbacks, close: () => {} };
 }
 
 function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {

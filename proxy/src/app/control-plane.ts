@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
   BackplaneHub,
+  type Callbacks,
   CauseLog,
   ChannelTaps,
   ClusterViews,
@@ -32,12 +33,14 @@ import type { Config } from '../config/config.js';
 import { CurveClients } from '../config/files/curve-clients.js';
 import { hasKeys } from '../config/files/keys-file.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
+import type { CallbackOffice } from '../request/callback-order.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
+import { callbackOffice, makeCallbacks } from './callbacks.js';
 import { ControlKeys } from './control-keys.js';
 import { controlTls } from './control-tls.js';
 import { makeCustomerEvents } from './customer-events.js';
@@ -82,6 +85,8 @@ export class ControlPlane {
   readonly hub: BackplaneHub;
   /** Undefined where the customer's own system is sent none. */
   readonly events: CustomerEvents | undefined;
+  /** What carries out what origins ask for; undefined where there are no callbacks. */
+  readonly callbackOffice: CallbackOffice | undefined;
   readonly zeromq: ZeroMqSockets;
   /** As the other nodes know this one. */
   readonly #id = randomUUID();
@@ -96,6 +101,7 @@ export class ControlPlane {
   /** Undefined where callers need none. */
   readonly #keys: ControlKeys | undefined;
   readonly #clusterAccess: ClusterAccess;
+  readonly #callbacks: Callbacks | undefined;
   readonly #descriptors = Descriptors.ofProcess();
   /** The web pages that may use the listeners for publishers and operators. */
   readonly #pages: AllowedOrigins;
@@ -138,6 +144,15 @@ export class ControlPlane {
       log: log.child('backplane'),
       faults,
     });
+    this.#callbacks = makeCallbacks(config, {
+      store: () => this.#clusterAccess.callbacks(this.hub.share({ watches: true })),
+      events,
+      log: log.child('callbacks'),
+      metrics,
+      faults,
+      clock: this.#clock,
+    });
+    this.callbackOffice = this.#callbacks && callbackOffice(this.#callbacks);
     this.#keys = hasKeys(config)
       ? new ControlKeys({
           config,
@@ -179,8 +194,9 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#clusterAccess.cluster.join(new LocalNode(this.#id, this.#clock, this.#serving));
+    await this.#clusterAccess.cluster.join(new LocalNode(this.#id, this.#clock, this.#serving, this.#callbacks));
     this.events?.start();
+    await this.#callbacks?.start();
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
@@ -234,6 +250,7 @@ export class ControlPlane {
     this.#keys?.close();
     await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
+    await this.#callbacks?.close();
     await this.events?.close();
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
@@ -296,6 +313,7 @@ export class ControlPlane {
         taps: new ChannelTaps(() => this.hub.share({ watches: true }), this.#clock),
       },
       drain: this.#drain,
+      callbacks: this.#callbacks,
       access: this.#keys?.access,
       events: this.#metrics,
       log: this.#log.child('control'),
@@ -310,8 +328,10 @@ class LocalNode implements NodeMember {
   readonly #id: string;
   readonly #startedAt: number;
   readonly #serving: () => Serving;
+  readonly #callbacks: Callbacks | undefined;
 
-  constructor(id: string, clock: Clock, serving: () => Serving) {
+  constructor(id: string, clock: Clock, serving: () => Serving, callbacks: Callbacks | undefined) {
+    this.#callbacks = callbacks;
     this.#id = id;
     this.#startedAt = clock.wall();
     this.#serving = serving;
@@ -331,7 +351,10 @@ class LocalNode implements NodeMember {
   }
 
   async answer(question: Question): Promise<unknown> {
-    return mergeAnswers(question, await this.#serving().answers(question));
+    const answers = await this.#serving().answers(question);
+    const callbacks = question.about === 'channel' ? this.#callbacks?.countOn(question.name) : undefined;
+    if (callbacks === undefined) return mergeAnswers(question, answers);
+    return mergeAnswers(question, [...answers, { subscribers: { callback: callbacks } }]);
   }
 }
 

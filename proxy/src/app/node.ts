@@ -122,7 +122,7 @@ export class HoldfastNode {
   }
 
   #makeServing(config: Config, metrics: Metrics, overrides: Overrides): Serving {
-    const { hub, events, zeromq: statsSink } = this.#control;
+    const { hub, events, callbackOffice: callbacks, zeromq: statsSink } = this.#control;
     const count = processesFor(config);
     if (count > 1) {
       return new WorkerPool({
@@ -133,6 +133,7 @@ export class HoldfastNode {
         faults: this.faults,
         statsSink,
         events,
+        callbacks,
         log: this.#log.child('workers'),
       });
     }
@@ -146,6 +147,7 @@ export class HoldfastNode {
       faults: this.faults,
       statsSink,
       events,
+      callbacks,
       instance,
       isShared: false,
     });

@@ -123,6 +123,11 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     return !this.trust.trusted && !this.route.noGrip;
   }
 
+  /** The request is over: nothing more can be done for its client. */
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
   /** Whether the request could be sent again, as a hold may want. */
   get replayable(): boolean {
     return this.#body === undefined || this.#body.replayable;

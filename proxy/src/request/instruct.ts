@@ -24,6 +24,8 @@ import { describeTarget } from '../origin/send.js';
 import type { Target } from '../routes/target.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 import { relay, StreamSink } from './body-sinks.js';
+import { type CallbackOutcome, orderOf } from './callback-order.js';
+import { CallbackSink, whenOrdered } from './callback-sink.js';
 import { type Exchange, type SinkChoice, tooLargeToHold } from './exchange.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -64,11 +66,20 @@ class InstructAnswer {
     }
     const instruct = parseInstructHeaders(head);
     this.#warn(instruct, head.headers);
-    return this.#sink(instruct, head.headers) ?? relay(this.#exchange, relayedHead(instruct, head), length);
+    const proceed = () =>
+      this.#sink(instruct, head.headers) ?? relay(this.#exchange, relayedHead(instruct, head), length);
+    const outcome = this.#order(instruct);
+    return outcome === undefined ? proceed() : new CallbackSink(this.#exchange, outcome, proceed);
   }
 
   #obeyJson(instruct: Instruct, fields: RawHeaders): void {
     this.#warn(instruct, fields);
+    const outcome = this.#order(instruct);
+    if (outcome === undefined) this.#answerJson(instruct);
+    else void whenOrdered(this.#exchange, outcome, () => this.#answerJson(instruct));
+  }
+
+  #answerJson(instruct: Instruct): void {
     const body = instruct.response.body ?? EMPTY;
     const sink = this.#sink(instruct, instruct.response.headers);
     if (sink === undefined) this.#answer(headOf(instruct), body);
@@ -76,6 +87,16 @@ class InstructAnswer {
       sink.onData(body);
       sink.onEnd();
     }
+  }
+
+  /** Has the callback of an instruct made or ended; undefined where there is none. */
+  #order(instruct: Instruct): Promise<CallbackOutcome> | undefined {
+    const { callbacks, holds } = this.#exchange.deps;
+    const order = orderOf(instruct, this.#scope.route, holds.subscriber.events);
+    if (order === undefined) return undefined;
+    // The origin would take it for made.
+    if (callbacks === undefined) throw new RequestError('ERR_REQUEST_CALLBACK', 'Callbacks are off: set callbacks.');
+    return callbacks(order);
   }
 
   /** Logs what of an instruct has no meaning. `fields` are those of the origin's answer. */

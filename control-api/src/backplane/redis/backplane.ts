@@ -22,7 +22,7 @@ import { parseRedisUrl } from './connection/url.js';
 import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
 import { RedisKeys } from './keys.js';
-import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
+import { META_TTL_MS, QUEUE_ITEMS, START_PATIENCE_MS } from './limits.js';
 import type { BatchEntry } from './publish/batch.js';
 import { PublishBatcher } from './publish/batcher.js';
 import { Backfill, type ChannelSubscription, readHead, readHistory } from './subscribe/backfill.js';
@@ -44,6 +44,8 @@ export interface RedisBackplaneOptions {
   readonly historyTtl: number;
   /** How long the ids of items are remembered, in ms; 0 remembers none. */
   readonly idCacheTtl: number;
+  /** Items that may wait for the callbacks of a channel; at least 1. Left out: {@link QUEUE_ITEMS}. */
+  readonly queueSize?: number;
   readonly clock: Clock;
   /** Between 0 and 1, like Math.random. */
   readonly random: () => number;
@@ -104,6 +106,7 @@ export class RedisBackplane implements Backplane, History {
         historyTtl: options.historyTtl,
         idCacheTtl: options.idCacheTtl,
         sharded: access.url.mode === 'cluster',
+        queueSize: options.queueSize ?? QUEUE_ITEMS,
       },
       clock,
       events,

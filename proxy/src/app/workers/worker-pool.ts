@@ -21,6 +21,7 @@ import { edges } from '../../edge/edges.js';
 import { freePorts, prepareSocketFile } from '../../edge/listening.js';
 import { EdgeError } from '../../errors.js';
 import { resumeKey } from '../../history/tokens.js';
+import type { CallbackOffice } from '../../request/callback-order.js';
 import { readRoutes } from '../../routes/routes-source.js';
 import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -67,6 +68,8 @@ export interface WorkerPoolOptions {
   readonly statsSink: StatsSink;
   /** Undefined: nobody wants events. */
   readonly events: EventSink | undefined;
+  /** Undefined: there are no callbacks. */
+  readonly callbacks: CallbackOffice | undefined;
   readonly log: Log;
 }
 

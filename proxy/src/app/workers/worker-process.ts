@@ -13,6 +13,7 @@ import {
 } from '@holdfast/control-api';
 import type { Config } from '../../config/config.js';
 import { WorkerError } from '../../errors.js';
+import type { CallbackOffice } from '../../request/callback-order.js';
 import { guardedClock, realClock, type Timer } from '../../runtime/clock.js';
 import { type WorkerReport, WorkerReports } from '../customer-events.js';
 import type { DataPlaneLoad } from '../data-plane.js';
@@ -76,6 +77,8 @@ export interface WorkerProcessOptions {
   readonly statsSink: StatsSink;
   /** Undefined: nobody wants events. */
   readonly events: EventSink | undefined;
+  /** Undefined: there are no callbacks. */
+  readonly callbacks: CallbackOffice | undefined;
   readonly log: Log;
   readonly faults: Containment;
   /** Called once when the process has ended: by a signal, with its name, or by itself, with its status. */
@@ -97,7 +100,19 @@ export class WorkerProcess {
   readonly #exited: Promise<void>;
   readonly #link: WorkerLink;
 
-  constructor({ init, number, hub, encoder, turn, statsSink, events, log, faults, ended }: WorkerProcessOptions) {
+  constructor({
+    init,
+    number,
+    hub,
+    encoder,
+    turn,
+    statsSink,
+    events,
+    callbacks,
+    log,
+    faults,
+    ended,
+  }: WorkerProcessOptions) {
     this.number = number;
     this.#log = log;
     this.#process = cluster.fork();
@@ -117,6 +132,7 @@ export class WorkerProcess {
     );
     const reports = new WorkerReports(events);
     this.channel.on('events', (reported: readonly WorkerReport[]) => reports.take(reported));
+    if (callbacks !== undefined) this.channel.answer('callback', callbacks);
     this.channel.on('load', (load: WorkerLoad) => {
       this.#load = load;
     });

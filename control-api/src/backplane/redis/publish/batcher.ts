@@ -15,7 +15,7 @@ import {
   type PublishSettings,
   parsePublished,
   publishArguments,
-  publishScript,
+  scriptFor,
 } from './publish-script.js';
 
 /** What a {@link PublishBatcher} is made of. */
@@ -127,6 +127,6 @@ export class PublishBatcher {
     );
     const place = settings.sharded ? channels[0]?.keys.batch(settings.node) : keys.batch(settings.node);
     const { keys: names, args } = publishArguments(place ?? '', number, channels, settings);
-    return parsePublished(await commands.run(publishScript, names, args), channels);
+    return parsePublished(await commands.run(scriptFor(channels), names, args), channels);
   }
 }

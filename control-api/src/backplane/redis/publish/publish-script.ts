@@ -17,6 +17,8 @@ export interface PublishSettings {
   readonly idCacheTtl: number;
   /** Use the sharded pub/sub of a cluster. */
   readonly sharded: boolean;
+  /** Items that wait for callbacks, per channel; at least 1. */
+  readonly queueSize: number;
 }
 
 /**
@@ -45,8 +47,12 @@ const SLACK = 8;
  * set anew only when that is used up (`x`: when it was set last), when the key is new, or when a node of another version counted the last
  * item (`v`: the last offset that was counted here). A stream that has gone meanwhile, as it was evicted, is never made without
  * a time: XADD with NOMKSTREAM says that it is not there.
+ *
+ * `queues`: the same for batches in which items have the format http-request. Each channel has its queue as a third key, 10 is the most
+ * items of one, and 3 more than the last argument of an item says that it is for callbacks. It is put in the queue before it is sent, so
+ * that who gets it from pub/sub finds it there. Batches of other items pay nothing for callbacks.
  */
-export const publishScript: Script = script(`
+const publishText = (queues: boolean) => `
 local call, pcall, find, sub, format = redis.call, redis.pcall, string.find, string.sub, string.format
 local known = call('GET', KEYS[1])
 if known then
@@ -78,11 +84,24 @@ local function accept(k, a, count)
   if isNew then epoch, top, lasts = ARGV[3], 0, false end
   local offsets, keys, seen, last, offset = {}, none, none, nil, nil
   if ARGV[a + 2] ~= '0' then keys, seen = {}, {} end
-  k = k + 2
+${
+  queues
+    ? `  local queue, queued = KEYS[k + 2], {}
+  local newest = pcall('XREVRANGE', queue, '+', '-', 'COUNT', 1)
+  if newest.err then return newest.err end
+  local depth = newest[1] and tonumber(string.match(newest[1][1], '^%d+')) or 0
+`
+    : ''
+}  k = k + ${queues ? 3 : 2}
   for i = 1, count do
     local at = a + 3 * i
     local id, kind, first = ARGV[at + 1], ARGV[at + 2], false
-    if kind == '2' then
+${
+  queues
+    ? `    if kind > '2' then queued[i], kind = true, tostring(tonumber(kind) - 3) end
+`
+    : ''
+}    if kind == '2' then
       first = seen[id] or pcall('GET', KEYS[k])
       if type(first) ~= 'string' or not find(first, '^%d+ [^\\n]+$') then first = false end
       keys[i], k = KEYS[k], k + 1
@@ -119,9 +138,19 @@ local function accept(k, a, count)
   for i = 1, count do
     local offset = offsets[i]
     if offset then
-      local receivers = pcall(ARGV[9], topic, offset .. time .. epoch .. '\\n' .. ARGV[a + 3 * i])
-      if type(receivers) == 'table' then return receivers.err end
       local place = offset .. ' ' .. epoch
+${
+  queues
+    ? `      if queued[i] and depth then
+        local number = format('%.0f', depth + 1)
+        local added = pcall('XADD', queue, 'NOMKSTREAM', 'MAXLEN', ARGV[10], number .. '-0', 'd', ARGV[a + 3 * i], 'p', place, 't', now)
+        if type(added) == 'table' then return added.err end
+        depth = added and depth + 1
+      end
+`
+    : ''
+}      local receivers = pcall(ARGV[9], topic, offset .. time .. epoch .. '\\n' .. ARGV[a + 3 * i])
+      if type(receivers) == 'table' then return receivers.err end
       if keys[i] then call('SET', keys[i], place, 'PX', ARGV[8]) end
       local count = counts[receivers]
       if not count then
@@ -132,7 +161,7 @@ local function accept(k, a, count)
     end
   end
 end
-local k, a, total = 2, 10, #ARGV
+local k, a, total = 2, ${queues ? 11 : 10}, #ARGV
 while a <= total do
   local n, count = #reply, tonumber(ARGV[a + 1])
   local refusal = accept(k, a, count)
@@ -140,12 +169,18 @@ while a <= total do
     for i = n + 1, n + count do reply[i] = nil end
     reply[n + 1] = '!' .. refusal
   end
-  k, a = k + 2 + ARGV[a + 2], a + 3 + 3 * count
+  k, a = k + ${queues ? 3 : 2} + ARGV[a + 2], a + 3 + 3 * count
 end
 reply = table.concat(reply, '\\n')
 pcall('SET', KEYS[1], ARGV[1] .. '\\n' .. reply, 'PX', ARGV[2])
 return reply
-`);
+`;
+
+/** For batches of items that no callback takes. */
+export const publishScript: Script = script(publishText(false));
+
+/** For batches with items of the format http-request. */
+export const queueingScript: Script = script(publishText(true));
 
 /** What became of a channel's items in a batch. */
 export type ChannelResult = readonly Acceptance[] | Error;
@@ -156,14 +191,24 @@ export interface ChannelItems {
   readonly entries: readonly BatchEntry[];
 }
 
-/** The arguments of {@link publishScript}. `memory` is the key that keeps the result; a batch of the same number is the same batch. */
+/** Which script takes a batch. */
+export function scriptFor(channels: readonly ChannelItems[]): Script {
+  return channels.some(({ entries }) => entries.some(isForCallbacks)) ? queueingScript : publishScript;
+}
+
+function isForCallbacks({ message }: BatchEntry): boolean {
+  return message.type === 'item' && message.item.formats.httpRequest !== undefined;
+}
+
+/** The arguments of the {@link scriptFor} a batch. `memory` is the key that keeps the result; a batch of the same number is the same batch. */
 export function publishArguments(
   memory: string,
   batch: number,
   channels: readonly ChannelItems[],
   settings: PublishSettings,
 ): { readonly keys: string[]; readonly args: (string | number)[] } {
-  const { node, historySize, historyTtl, idCacheTtl, sharded } = settings;
+  const { node, historySize, historyTtl, idCacheTtl, sharded, queueSize } = settings;
+  const queues = scriptFor(channels) === queueingScript;
   const slack = Math.floor(historyTtl / SLACK);
   const keys = [memory];
   const args: (string | number)[] = [
@@ -178,15 +223,19 @@ export function publishArguments(
     idCacheTtl,
     sharded ? 'SPUBLISH' : 'PUBLISH',
   ];
+  if (queues) args.push(queueSize);
   for (const { keys: of, entries } of channels) {
     keys.push(of.meta, of.stream);
+    if (queues) keys.push(of.queue);
     const before = keys.length;
     const remembered = args.push(of.topic, entries.length, 0) - 1;
-    for (const { message, payload, id } of entries) {
+    for (const entry of entries) {
+      const { message, payload, id } = entry;
       const given = message.type === 'item' ? message.item.id : undefined;
       const isRemembered = given !== undefined && idCacheTtl > 0;
       if (isRemembered) keys.push(of.id(given));
-      args.push(payload, id, given === undefined ? '0' : isRemembered ? '2' : '1');
+      const kind = given === undefined ? 0 : isRemembered ? 2 : 1;
+      args.push(payload, id, String(isForCallbacks(entry) ? kind + 3 : kind));
     }
     args[remembered] = keys.length - before;
   }

@@ -2,6 +2,7 @@
 import { Agent as PlainAgent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { CauseLog } from '../runtime/bounded-logs.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Containment } from '../runtime/faults.js';
@@ -25,6 +26,22 @@ export const LAST_CALLBACKS_MS = 3_000;
 
 /** How long a connection to a server is kept for the next request, in ms: shorter than servers keep theirs. */
 const IDLE_MS = 4_000;
+
+/**
+ * Connections that are kept for the next request, by a node, to all servers of one protocol.
+ *
+ * @limit {} unused connections to the servers of callbacks that a node keeps, of each protocol
+ * @over the connection is closed
+ */
+export const IDLE_CONNECTIONS = 256;
+
+/** Keeps no more than {@link IDLE_CONNECTIONS}: Node's own limits are by host. */
+function boundIdle(agent: PlainAgent): PlainAgent {
+  const keep = agent.keepSocketAlive.bind(agent) as (socket: Duplex) => boolean;
+  const bounded = (socket: Duplex) => Object.keys(agent.freeSockets).length < IDLE_CONNECTIONS && keep(socket);
+  agent.keepSocketAlive = bounded;
+  return agent;
+}
 
 /** Where requests may go. */
 export interface AddressPolicy {
@@ -65,10 +82,10 @@ export class CallbackDeliverer implements CallbackListener {
     this.#options = options;
     this.#slots = new HostSlots(hostMax);
     const settings = { keepAlive: true, maxSockets: hostMax, maxFreeSockets: 1, timeout: IDLE_MS };
-    this.#agents = { http: new PlainAgent(settings), https: new TlsAgent(settings) };
+    this.#agents = { http: boundIdle(new PlainAgent(settings)), https: boundIdle(new TlsAgent(settings)) };
     this.#deps = {
       work: store,
-      remove: (id) => store.remove(id),
+      remove: (id, version) => store.remove(id, version),
       send: (call) => this.#send(call),
       slots: this.#slots,
       patience,
@@ -127,6 +144,12 @@ export class CallbackDeliverer implements CallbackListener {
   /** Requests under way. */
   get underWay(): number {
     return this.#slots.underWay;
+  }
+
+  /** Connections that are kept for the next request. */
+  get idle(): number {
+    const { http, https } = this.#agents;
+    return Object.keys(http.freeSockets).length + Object.keys(https.freeSockets).length;
   }
 
   /** Sends nothing new; resolves when the requests under way are over, or broken off, and the store has let go. Never rejects. */

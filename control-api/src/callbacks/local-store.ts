@@ -25,7 +25,7 @@ export const LOCAL_BACKLOG_BYTES = 128 * 1024 * 1024;
 
 interface Waiting {
   readonly message: ItemMessage;
-  /** Names it among the items of its callback. */
+  /** Names it among all that ever waited for a callback of this node. */
   readonly number: number;
 }
 
@@ -36,8 +36,6 @@ interface Kept {
   passed: number;
   /** Items that went because too many waited, since the last `next`. */
   lost: number;
-  /** The number of the item that came last. */
-  last: number;
 }
 
 /** What a {@link LocalCallbacks} is made of. */
@@ -57,6 +55,7 @@ export class LocalCallbacks implements CallbackStore, CallbackWork {
   readonly #start = randomBytes(9).toString('base64url');
   #listener: CallbackListener | undefined;
   #versions = 0;
+  #numbers = 0;
   #bytes = 0;
 
   constructor(options: LocalCallbacksOptions) {
@@ -77,7 +76,7 @@ export class LocalCallbacks implements CallbackStore, CallbackWork {
     const known = this.#kept.get(callback.id);
     if (known === undefined && this.#kept.size >= LOCAL_CALLBACKS_MAX) throw callbacksFull();
     const record = { callback, status: renewedStatus(known?.record, callback), version: ++this.#versions };
-    const kept = known ?? { record, queue: [], passed: 0, lost: 0, last: 0 };
+    const kept = known ?? { record, queue: [], passed: 0, lost: 0 };
     if (known !== undefined) this.#leaveChannels(known, callback);
     kept.record = record;
     this.#kept.set(callback.id, kept);
@@ -86,9 +85,9 @@ export class LocalCallbacks implements CallbackStore, CallbackWork {
     return known === undefined;
   }
 
-  async remove(id: string): Promise<CallbackRecord | undefined> {
+  async remove(id: string, version?: number): Promise<CallbackRecord | undefined> {
     const kept = this.#kept.get(id);
-    if (kept === undefined) return undefined;
+    if (kept === undefined || (version !== undefined && kept.record.version !== version)) return undefined;
     this.#kept.delete(id);
     this.#leaveChannels(kept, undefined);
     // A sender may be what ends it: it is not waited for.
@@ -129,14 +128,14 @@ export class LocalCallbacks implements CallbackStore, CallbackWork {
     if (kept === undefined || oldest === undefined) return undefined;
     const { lost } = kept;
     kept.lost = 0;
-    return { item: { key: this.#keyOf(kept, oldest), message: oldest.message }, lost };
+    return { item: { key: this.#keyOf(oldest), message: oldest.message }, lost };
   }
 
   async done(id: string, { key }: QueuedItem): Promise<void> {
     const kept = this.#kept.get(id);
     const oldest = kept?.queue[kept.passed];
     // It may have gone meanwhile, as one of too many.
-    if (kept !== undefined && oldest !== undefined && this.#keyOf(kept, oldest) === key) this.#pass(kept);
+    if (kept !== undefined && oldest !== undefined && this.#keyOf(oldest) === key) this.#pass(kept);
   }
 
   async note(id: string, version: number, status: CallbackStatus): Promise<void> {
@@ -149,7 +148,7 @@ export class LocalCallbacks implements CallbackStore, CallbackWork {
     if (item.formats.httpRequest === undefined) return;
     const { backlogMax } = this.#options;
     for (const kept of this.#channels.get(item.channel) ?? []) {
-      kept.queue.push({ message, number: ++kept.last });
+      kept.queue.push({ message, number: ++this.#numbers });
       this.#bytes += itemBytes(item);
       const waiting = () => kept.queue.length - kept.passed;
       while (waiting() > 1 && (waiting() > backlogMax || this.#bytes > LOCAL_BACKLOG_BYTES)) {
@@ -160,8 +159,8 @@ export class LocalCallbacks implements CallbackStore, CallbackWork {
     }
   }
 
-  #keyOf({ record }: Kept, { number }: Waiting): string {
-    return `${this.#start} ${record.callback.id} ${number}`;
+  #keyOf({ number }: Waiting): string {
+    return `${this.#start} ${number}`;
   }
 
   #pass(kept: Kept): void {

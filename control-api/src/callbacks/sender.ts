@@ -44,8 +44,8 @@ export interface CallbackCall {
 /** What all senders of a node share. */
 export interface SenderDeps {
   readonly work: CallbackWork;
-  /** Ends a callback in the store. */
-  readonly remove: (id: string) => Promise<unknown>;
+  /** Ends a callback in the store, unless it was made anew; resolves with what has ended. */
+  readonly remove: (id: string, version: number) => Promise<CallbackRecord | undefined>;
   readonly send: (call: CallbackCall) => Promise<WebhookAnswer>;
   readonly slots: HostSlots;
   /** How long attempts may fail before a callback is parked, in ms. */
@@ -134,27 +134,23 @@ export class CallbackSender {
 
   /** One attempt; false where there is nothing to do before the next look. */
   async #step(): Promise<boolean> {
-    const { work } = this.#deps;
-    const { id } = this.callback;
-    if (!work.keeps(id)) return false;
+    const { state } = this.status;
+    if (!this.#deps.work.keeps(this.callback.id)) return false;
     if (this.#isExpired) return this.#end('expired');
-    if (this.status.state === 'parked') return false;
-    if (this.status.state === 'pending') return this.#confirm();
-    const next = await work.next(id);
-    if (next === undefined) return false;
-    if (next.lost > 0) await this.#lose(next.lost);
-    return this.#deliver(next.item);
+    if (state === 'parked') return false;
+    return state === 'pending' ? this.#confirm() : this.#deliver();
   }
 
+  /** Asks the server whether it wants the callback. */
   async #confirm(): Promise<boolean> {
-    const { clock, reports } = this.#deps;
-    const { record, answer, text } = await this.#ask(() => {
-      const { url, text } = challengeOf(this.callback, clock);
-      return { call: { method: 'GET', url, headers: ['User-Agent', 'Holdfast'], readsBody: true }, text };
-    });
-    if (answer === undefined) return !this.#isOver;
+    const { clock, reports, send } = this.#deps;
+    const { url, text } = challengeOf(this.callback, clock);
+    const { version } = this.#record;
+    const call = { method: 'GET', url, headers: ['User-Agent', 'Holdfast'], readsBody: true };
+    const answer = await this.#placed(() => send(call));
+    if (answer === undefined) return false;
     reports.asked('challenge', resultOf(answer));
-    if (this.#record !== record) return true;
+    if (this.#record.version !== version) return true;
     if (isConfirmed(answer, text)) {
       await this.#note({ ...this.status, state: 'active', confirmed: true, failures: 0, failingSince: undefined });
       return true;
@@ -163,47 +159,71 @@ export class CallbackSender {
     return isRefused(answer, text) ? this.#park(wrong) : this.#fail(answer, wrong);
   }
 
-  async #deliver(item: QueuedItem): Promise<boolean> {
-    const { work, reports, clock } = this.#deps;
-    const { id } = this.callback;
-    if (item.key === this.#taken) {
-      await work.done(id, item);
-      return true;
-    }
-    const meaning = this.#read(item);
-    if (meaning.kind === 'close') {
-      await work.done(id, item);
-      return this.#end('closed');
-    }
-    if (meaning.kind === 'nothing') {
-      await work.done(id, item);
-      return true;
-    }
-    const { method, url, headers, body } = meaning;
-    const { record, answer } = await this.#ask(() => {
-      const signed = Object.entries(signedFields(this.#keys, this.#reader.idOf(item), clock, body))
-        .flat()
-        .map(String);
-      return { call: { method, url, headers: [...headers, ...signed], ...(body.length > 0 && { body }) }, text: '' };
-    });
-    if (answer === undefined) return !this.#isOver;
-    reports.asked('item', resultOf(answer));
-    if ('status' in answer && isSuccess(answer.status)) {
-      this.#taken = item.key;
-      await this.#noteTaken(item, record);
-      return true;
-    }
-    if (this.#record !== record) return true;
+  /** Sends the oldest item that waits. */
+  async #deliver(): Promise<boolean> {
+    const attempt = await this.#placed(() => this.#attempt());
+    if (attempt === undefined) return false;
+    if (attempt === 'next') return true;
+    if (attempt === 'closed') return this.#end('closed');
+    const { version, answer } = attempt;
+    // What it has come to is for one that was made anew meanwhile to find out.
+    if (this.#record.version !== version) return true;
     // Broken off by the end of the node: that is no fault of the server.
     if (this.#isOver && 'error' in answer) return false;
     if ('status' in answer && answer.status === GONE) return this.#end('gone');
     return this.#fail(answer, errorOf(answer));
   }
 
+  /**
+   * In a place for a request: reads the oldest item, and sends it. Undefined where none waits, `next` where it is done with; else the
+   * answer of a server that has not taken it.
+   */
+  async #attempt(): Promise<
+    undefined | 'next' | 'closed' | { readonly version: number; readonly answer: WebhookAnswer }
+  > {
+    const { work, reports, send } = this.#deps;
+    const { version, callback } = this.#record;
+    const { id } = callback;
+    const next = await work.next(id);
+    if (next === undefined) return undefined;
+    const { item, lost } = next;
+    if (lost > 0) await this.#lose(lost);
+    const meaning = item.key === this.#taken ? undefined : this.#read(item);
+    if (meaning?.kind !== 'request') {
+      await work.done(id, item);
+      return meaning?.kind === 'close' ? 'closed' : 'next';
+    }
+    if (this.#isOver || !work.keeps(id)) return undefined;
+    const answer = await send(this.#callOf(item, meaning));
+    reports.asked('item', resultOf(answer));
+    if (!('status' in answer) || !isSuccess(answer.status)) return { version, answer };
+    this.#taken = item.key;
+    await this.#noteTaken(item, version);
+    return 'next';
+  }
+
+  #callOf(item: QueuedItem, { method, url, headers, body }: Extract<ItemMeaning, { kind: 'request' }>): CallbackCall {
+    const signed = signedFields(this.#keys, this.#reader.idOf(item), this.#deps.clock, body);
+    const fields = Object.entries(signed).flatMap(([name, value]) => [name, String(value)]);
+    return { method, url, headers: [...headers, ...fields], ...(body.length > 0 && { body }) };
+  }
+
+  /** Acts once there is a place for a request; undefined where nothing may be sent any more. */
+  async #placed<T>(act: () => Promise<T>): Promise<T | undefined> {
+    const { slots, work } = this.#deps;
+    const { host } = new URL(this.callback.url);
+    await slots.enter(host);
+    try {
+      return this.#isOver || !work.keeps(this.callback.id) ? undefined : await act();
+    } finally {
+      slots.leave(host);
+    }
+  }
+
   /** Until the store knows: what it does not know would be sent again, though the answer has come. */
-  async #noteTaken(item: QueuedItem, record: CallbackRecord): Promise<void> {
+  async #noteTaken(item: QueuedItem, version: number): Promise<void> {
     const { work } = this.#deps;
-    const { id } = record.callback;
+    const { id } = this.callback;
     for (let isDone = false; !isDone; ) {
       try {
         await work.done(id, item);
@@ -214,7 +234,7 @@ export class CallbackSender {
         await this.#pause(STORE_RETRY_MS);
       }
     }
-    if (this.status.failures > 0 && this.#record === record) {
+    if (this.status.failures > 0 && this.#record.version === version) {
       await this.#note({ ...this.status, failures: 0, failingSince: undefined });
     }
   }
@@ -228,25 +248,6 @@ export class CallbackSender {
       this.#drop('filter-failed', 1, error);
     }
     return { kind: 'nothing' };
-  }
-
-  /** Sends what `make` gives once there is a place for it; without an answer where nothing may be sent any more. */
-  async #ask(make: () => { readonly call: CallbackCall; readonly text: string }): Promise<{
-    readonly record: CallbackRecord;
-    readonly answer: WebhookAnswer | undefined;
-    readonly text: string;
-  }> {
-    const { slots, work, send } = this.#deps;
-    const { host } = new URL(this.callback.url);
-    await slots.enter(host);
-    const record = this.#record;
-    try {
-      if (this.#isOver || !work.keeps(record.callback.id)) return { record, answer: undefined, text: '' };
-      const { call, text } = make();
-      return { record, answer: await send(call), text };
-    } finally {
-      slots.leave(host);
-    }
   }
 
   async #fail(answer: WebhookAnswer, error: string): Promise<boolean> {
@@ -279,8 +280,9 @@ export class CallbackSender {
 
   async #end(reason: CallbackEnd): Promise<boolean> {
     const { remove, reports, causes } = this.#deps;
-    const { callback } = this;
-    await remove(callback.id);
+    const { callback, version } = this.#record;
+    // On another node it may have been made anew, of which this one is yet to hear.
+    if ((await remove(callback.id, version)) === undefined) return false;
     this.#isOver = true;
     if (reason !== 'closed') causes.warn(`ended ${reason}`, { callback: callback.id, reason }, 'a callback has ended');
     reports.ended(callback, reason);

@@ -51,8 +51,10 @@ export interface CallbackStore {
    */
   put(callback: Callback): Promise<boolean>;
 
-  /** Ends a callback, with what waits for it. Resolves with the one that there was. */
-  remove(id: string): Promise<CallbackRecord | undefined>;
+  /**
+   * Ends a callback, with what waits for it. Resolves with the one that there was. With `version` only where it was not made anew since.
+   */
+  remove(id: string, version?: number): Promise<CallbackRecord | undefined>;
 
   /** A callback and what waits for it; undefined where there is none. */
   read(id: string): Promise<(CallbackRecord & { readonly backlog: Backlog }) | undefined>;

@@ -15,6 +15,8 @@ export interface Arrival {
   readonly body: string;
   /** What it was answered; 0: it was hung up on. */
   readonly status: number;
+  /** When it had come whole, by `performance.now`. */
+  readonly at: number;
 }
 
 /** What to answer: a status with fields, or `hang-up` after the request was read whole. */
@@ -29,7 +31,7 @@ export class CallbackServer {
   /** Signatures that were wrong. */
   readonly refused: string[] = [];
   /** Asked for each item. */
-  reply: (arrival: Omit<Arrival, 'status'>) => Reply | Promise<Reply> = () => 204;
+  reply: (arrival: Omit<Arrival, 'status' | 'at'>) => Reply | Promise<Reply> = () => 204;
   /** Asked for each challenge; the text has to come back. */
   confirm: (text: string) => Reply | string = (text) => text;
   /** Most requests that were under way at a time. */
@@ -95,10 +97,11 @@ export class CallbackServer {
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
     const { method = '', url = '', headers } = request;
     const id = headers['webhook-id'] as string | undefined;
+    const at = performance.now();
     const text = new URL(url, 'http://callback').searchParams.get('hub.challenge');
     if (id === undefined && text !== null) {
       const reply = this.confirm(text);
-      this.arrivals.push({ id, method, url, headers, body, status: typeof reply === 'number' ? reply : 200 });
+      this.arrivals.push({ id, method, url, headers, body, status: typeof reply === 'number' ? reply : 200, at });
       if (typeof reply === 'string') response.end(reply);
       else this.#answer(response, reply);
       return;
@@ -110,7 +113,7 @@ export class CallbackServer {
     const arrival = { id, method, url, headers, body };
     const reply = await this.reply(arrival);
     const status = reply === 'hang-up' ? 0 : typeof reply === 'number' ? reply : reply.status;
-    this.arrivals.push({ ...arrival, status });
+    this.arrivals.push({ ...arrival, status, at });
     this.#answer(response, reply);
   }
 

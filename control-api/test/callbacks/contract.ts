@@ -121,6 +121,17 @@ export function callbackStoreContract(t: Test, name: string, start: (t: Test) =>
     t.strictSame(await drain(store, 'a', 0), []);
   });
 
+  t.test(`${name}: what ends a version of it does not end one that was made anew`, async (t) => {
+    const { store, keeper } = await keeping(t, 'a');
+    const { version } = keeper.kept.get('a') ?? { version: 0 };
+    await store.put(callback('a', ['c-a']));
+    t.equal(await store.remove('a', version), undefined);
+    const now = await store.read('a');
+    t.not(now?.version, version);
+    t.equal((await store.remove('a', now?.version))?.version, now?.version);
+    t.equal(await store.read('a'), undefined);
+  });
+
   t.test(`${name}: how it fares is kept, but not what was found out about an earlier one`, async (t) => {
     const { store, keeper } = await keeping(t, 'a');
     const { version } = keeper.kept.get('a') ?? { version: 0 };

@@ -3,7 +3,7 @@ import { lookup } from 'node:dns';
 import { parseItem } from '@holdfast/grip';
 import t, { type Test } from 'tap';
 import { CALLBACK_FIRST_RETRY_MS } from '../../dist/callbacks/back-off.js';
-import { SWEEP_MS } from '../../dist/callbacks/deliverer.js';
+import { IDLE_CONNECTIONS, SWEEP_MS } from '../../dist/callbacks/deliverer.js';
 import {
   BackplaneHub,
   type Callback,
@@ -41,7 +41,11 @@ async function start(t: Test, { hostMax = 4, patience = 60_000, isAllowed = () =
   const clock = new ManualClock(0, Date.now());
   const deliverer = new CallbackDeliverer({
     store,
-    addresses: { isAllowed, lookup: lookup as never },
+    // Every name is this machine.
+    addresses: {
+      isAllowed,
+      lookup: ((_: string, options: object, done: never) => lookup('127.0.0.1', options, done)) as never,
+    },
     hostMax,
     patience,
     clock,
@@ -246,4 +250,16 @@ t.test('a node that ends waits for what is under way for a while, and then break
   clock.advance(1);
   await closed;
   t.notOk(events.some((event) => event.startsWith('a parked')));
+});
+
+t.test('unused connections are kept up to a number, to however many servers', async (t) => {
+  const { deliverer, server, make, bodies, publish } = await start(t);
+  const { port } = new URL(server.url);
+  const count = IDLE_CONNECTIONS + 20;
+  for (let n = 0; n < count; n++) await make(`id-${n}`, ['x'], { url: `http://h${n}.test:${port}/hook` });
+  await until('all have confirmed', () => server.challenges.length === count);
+  await publish('x', '1');
+  await until('all have the item, and been answered', () => bodies().length === count && deliverer.underWay === 0);
+  t.ok(deliverer.idle > 0 && deliverer.idle <= IDLE_CONNECTIONS, `${deliverer.idle} are kept`);
+  t.strictSame(server.refused, []);
 });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { callbackShardOf } from '../../dist/backplane/redis/keys.js';
 import { freshStatus } from '../../dist/callbacks/callback.js';
-import { READ_AHEAD } from '../../dist/callbacks/redis/queue.js';
+import { AHEAD_CHARS, CallbackQueue, READ_AHEAD } from '../../dist/callbacks/redis/queue.js';
 import { SHARD_CALLBACKS_MAX } from '../../dist/callbacks/redis/records.js';
 import { CHANNEL_CALLBACKS_MAX } from '../../dist/callbacks/redis/scripts.js';
 import { BackplaneHub, type RedisBackplaneOptions, RedisCallbacks, silentLog, uncontained } from '../../dist/index.js';
@@ -40,7 +40,7 @@ async function start(t: Test, url: string, options: Partial<RedisBackplaneOption
     await end();
     await store.close();
   });
-  return { store, publish: hub.publish.bind(hub), end };
+  return { store, publish: hub.publish.bind(hub), end, connections: backplane.connections };
 }
 
 callbackStoreContract(t, 'redis', (t) => start(t, server.url, { redisPrefix: newPrefix() }));
@@ -186,4 +186,46 @@ t.test('no more is read ahead than a few items, and one where attempts fail', as
     Array.from({ length: 20 }, (_, n) => String(n)),
   );
   t.equal(await given(), 0);
+});
+
+t.test('a reply that is lost on its way loses no item, and not their order', async (t) => {
+  const { publish, connections } = await start(t, server.url, { redisPrefix: newPrefix() });
+  let loses = false;
+  const commands: Pick<typeof connections.commands, 'run'> = {
+    run: async (...args) => {
+      const reply = await connections.commands.run(...args);
+      if (!loses) return reply;
+      loses = false;
+      throw new Error('Command timed out');
+    },
+  };
+  const all = { chars: 0 };
+  const queue = new CallbackQueue('lost', connections.keys.channel('lost'), 'a', commands, all);
+  await queue.open();
+  await publish(Array.from({ length: 20 }, (_, n) => requestMessage('lost', String(n))));
+  const seen: string[] = [];
+  for (let n = 0; n < 20; n++) {
+    queue.wake();
+    loses = n % 3 === 0;
+    const entry = await queue.peek().catch(() => queue.peek());
+    if (entry === undefined || entry === 'gone') break;
+    seen.push(entry.message?.id ?? '');
+    loses = n % 4 === 0;
+    await queue.done(entry).catch(() => queue.done(entry));
+  }
+  t.strictSame(
+    seen,
+    Array.from({ length: 20 }, (_, n) => String(n)),
+  );
+  t.equal(queue.takeLost(), 0);
+  t.equal(all.chars, 0);
+
+  // Where all have read much ahead, one is read at a time.
+  await publish(Array.from({ length: 20 }, (_, n) => requestMessage('lost', `more ${n}`)));
+  all.chars = AHEAD_CHARS + 1;
+  queue.wake();
+  const entry = await queue.peek();
+  t.ok(entry !== undefined && entry !== 'gone' && all.chars === AHEAD_CHARS + 1 + entry.chars);
+  queue.leave();
+  t.equal(all.chars, AHEAD_CHARS + 1);
 });

@@ -22,6 +22,19 @@ import {
  */
 export const READ_AHEAD = 8;
 
+/**
+ * Characters of items that are read ahead for all callbacks of a node.
+ *
+ * @limit {Mi} characters of items that are read ahead for callbacks, on a node
+ * @over for each callback one item is read at a time
+ */
+export const AHEAD_CHARS = 64 * 1024 * 1024;
+
+/** What is read ahead for all callbacks of a node. */
+export interface ReadAhead {
+  chars: number;
+}
+
 /** After so many items that are done, those that all callbacks are done with are let go of. */
 const TRIM_AFTER = 64;
 
@@ -32,6 +45,8 @@ export interface QueueEntry extends QueuedItem {
   readonly entry: string;
   /** When it was accepted, in ms by the clock of Redis. */
   readonly at: number;
+  /** Of its payload. */
+  readonly chars: number;
 }
 
 /** Where the reading is: what was given to a keeper before and is not done comes first. */
@@ -45,6 +60,7 @@ export class CallbackQueue {
   readonly #commands: Pick<RedisCommands, 'run'>;
   readonly #keys: ChannelKeys;
   readonly #group: string;
+  readonly #all: ReadAhead;
   #place: Place = BEGIN;
   #ahead: QueueEntry[] = [];
   /** The number of the item that was read last; undefined where it is not known yet. */
@@ -52,12 +68,14 @@ export class CallbackQueue {
   #lost = 0;
   #done = 0;
   #isDry = false;
+  #isLeft = false;
   /** Counts how often reading began anew: what was on its way before counts no more. */
   #turn = 0;
   /** An attempt has failed: nothing is read ahead, for it may be hours before it is needed. */
   #isSlow = false;
 
-  constructor(channel: string, keys: ChannelKeys, group: string, commands: Pick<RedisCommands, 'run'>) {
+  constructor(channel: string, keys: ChannelKeys, group: string, commands: Pick<RedisCommands, 'run'>, all: ReadAhead) {
+    this.#all = all;
     this.channel = channel;
     this.#keys = keys;
     this.#group = group;
@@ -83,11 +101,16 @@ export class CallbackQueue {
 
   /** Reads anew from what is not done: another node may have kept the callback meanwhile. */
   restart(): void {
-    this.#turn++;
     this.#place = BEGIN;
-    this.#ahead = [];
+    this.#forget();
     this.#last = undefined;
     this.#isDry = false;
+  }
+
+  /** The queue is not used any more: what is on its way, or was read ahead, is another node's. */
+  leave(): void {
+    this.#isLeft = true;
+    this.#forget();
   }
 
   /** Something may have come. */
@@ -99,7 +122,7 @@ export class CallbackQueue {
   slow(isSlow: boolean): void {
     if (isSlow && !this.#isSlow) {
       this.#place = BEGIN;
-      this.#ahead = [];
+      this.#forget();
     }
     this.#isSlow = isSlow;
   }
@@ -113,14 +136,19 @@ export class CallbackQueue {
 
   /** The oldest item that is not done; undefined where none waits, and `gone` where nothing can wait, for the group is not there. */
   async peek(): Promise<QueueEntry | undefined | 'gone'> {
-    while (this.#ahead.length === 0 && !this.#isDry) {
+    while (this.#ahead.length === 0 && !this.#isDry && !this.#isLeft) {
       const { reads } = this.#place;
       const start = this.#place.reads === 'given' ? this.#place.after : '>';
-      const count = this.#isSlow ? 1 : READ_AHEAD;
+      const count = this.#isSlow || this.#all.chars > AHEAD_CHARS ? 1 : READ_AHEAD;
       // What comes while it is read is looked for again.
       this.#isDry = reads === 'new';
       const turn = this.#turn;
-      const reply = await this.#run(takeScript, [this.#group, CONSUMER, start, count, QUEUE_TTL_MS]);
+      const reply = await this.#run(takeScript, [this.#group, CONSUMER, start, count, QUEUE_TTL_MS]).catch((error) => {
+        // Redis may have given them all the same: they are not to be passed over.
+        if (turn === this.#turn) this.#place = BEGIN;
+        this.#isDry = false;
+        throw error;
+      });
       if (turn !== this.#turn) continue;
       if (reply === -1) return 'gone';
       const last = await this.#read(reply as readonly string[], reads === 'new');
@@ -134,7 +162,15 @@ export class CallbackQueue {
   async done({ entry }: Pick<QueueEntry, 'entry'>): Promise<void> {
     const trims = ++this.#done % TRIM_AFTER === 0;
     await this.#run(doneScript, [this.#group, trims ? '1' : '0', entry]);
-    if (this.#ahead[0]?.entry === entry) this.#ahead.shift();
+    if (this.#ahead[0]?.entry !== entry) return;
+    this.#all.chars -= this.#ahead.shift()?.chars ?? 0;
+  }
+
+  /** Lets go of what was read ahead; what is on its way counts no more. */
+  #forget(): void {
+    this.#turn++;
+    for (const { chars } of this.#ahead) this.#all.chars -= chars;
+    this.#ahead = [];
   }
 
   /** Adds what was read; resolves with the id of the last of it. */
@@ -147,9 +183,10 @@ export class CallbackQueue {
       const number = Number(entry.split('-', 1)[0]);
       // Those between were let go of before they could be read.
       if (isNew && this.#last !== undefined && number > this.#last + 1) this.#lost += number - this.#last - 1;
-      if (isNew) this.#last = number;
+      this.#last = Math.max(this.#last ?? 0, number);
       if (payload === '') gone.push(entry);
       else this.#ahead.push(this.#entryOf(entry, payload, place, time));
+      this.#all.chars += payload.length;
     }
     if (gone.length > 0) {
       this.#lost += gone.length;
@@ -168,6 +205,7 @@ export class CallbackQueue {
       channel: this.channel,
       entry,
       at: Number(time) || 0,
+      chars: payload.length,
       message: message?.type === 'item' ? message : undefined,
     };
   }

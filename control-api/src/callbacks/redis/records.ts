@@ -60,10 +60,10 @@ export class CallbackRecords {
     if (count >= SHARD_CALLBACKS_MAX) throw callbacksFull();
   }
 
-  /** Whether there was one. */
-  async remove(shard: number, id: string): Promise<boolean> {
+  /** Whether there was one, of this version if one is given. */
+  async remove(shard: number, id: string, version?: number): Promise<boolean> {
     const keys = this.#of(shard);
-    return (await this.#run(removeScript, [keys.ids, keys.version, keys.record(id)], [id])) === 1;
+    return (await this.#run(removeScript, [keys.ids, keys.version, keys.record(id)], [id, version ?? ''])) === 1;
   }
 
   async read(shard: number, id: string): Promise<CallbackRecord | undefined> {

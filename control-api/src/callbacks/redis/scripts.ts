@@ -68,8 +68,9 @@ redis.call('ZADD', KEYS[1], version, ARGV[1])
 return version
 `);
 
-/** Keys: ids, version, record. Arguments: id. */
+/** Keys: ids, version, record. Arguments: id, the version that it has to have, or nothing. Reply: whether it was removed. */
 export const removeScript = script(`
+if ARGV[2] ~= '' and redis.call('HGET', KEYS[3], 'v') ~= ARGV[2] then return 0 end
 if redis.call('DEL', KEYS[3]) == 0 then return 0 end
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('INCR', KEYS[2])

@@ -9,7 +9,7 @@ import type { Log } from '../../runtime/log.js';
 import type { Callback, CallbackRecord, CallbackStatus } from '../callback.js';
 import type { Backlog, CallbackListener, CallbackPage, CallbackStore, CallbackWork, QueuedItem } from '../store.js';
 import { CallbackLeases } from './leases.js';
-import { CallbackQueue, type QueueEntry } from './queue.js';
+import { CallbackQueue, type QueueEntry, type ReadAhead } from './queue.js';
 import { CallbackRecords } from './records.js';
 import { backlogScript } from './scripts.js';
 
@@ -56,6 +56,7 @@ export class RedisCallbacks implements CallbackStore, CallbackWork {
   readonly #shards: readonly Shard[];
   readonly #kept = new Map<string, Kept>();
   readonly #onChannel = new Map<string, Set<Kept>>();
+  readonly #ahead: ReadAhead = { chars: 0 };
   #listener: CallbackListener | undefined;
   #timer: unknown;
 
@@ -125,14 +126,18 @@ export class RedisCallbacks implements CallbackStore, CallbackWork {
     }
   }
 
-  remove(id: string): Promise<CallbackRecord | undefined> {
+  remove(id: string, version?: number): Promise<CallbackRecord | undefined> {
     return this.#asking(async () => {
       const shard = callbackShardOf(id);
       const known = await this.#records.read(shard, id);
-      if (known === undefined) return undefined;
-      // First what waits: a callback that is there still can be removed again, should this node be killed here.
-      await Promise.all(known.callback.channels.map(({ name }) => this.#queueOf(name, id).end()));
-      await this.#records.remove(shard, id);
+      if (known === undefined || (version !== undefined && known.version !== version)) return undefined;
+      const endQueues = () => Promise.all(known.callback.channels.map(({ name }) => this.#queueOf(name, id).end()));
+      // First what waits: a callback that is there still can be removed again, should this node be killed here. But nothing of one that
+      // is made anew at this moment.
+      if (version === undefined) await endQueues();
+      else if (!(await this.#records.remove(shard, id, version))) return undefined;
+      if (version === undefined) await this.#records.remove(shard, id);
+      else await endQueues();
       this.#forget(id);
       return known;
     });
@@ -310,6 +315,7 @@ export class RedisCallbacks implements CallbackStore, CallbackWork {
   }
 
   #leaveChannel(name: string, kept: Kept): void {
+    kept.queues.get(name)?.leave();
     kept.queues.delete(name);
     const others = this.#onChannel.get(name);
     others?.delete(kept);
@@ -334,7 +340,7 @@ export class RedisCallbacks implements CallbackStore, CallbackWork {
 
   #queueOf(channel: string, id: string): CallbackQueue {
     const { commands, keys } = this.#options.connections;
-    return new CallbackQueue(channel, keys.channel(channel), id, commands);
+    return new CallbackQueue(channel, keys.channel(channel), id, commands, this.#ahead);
   }
 
   /** Has work on a shard done after what is under way for it. Never rejects. */

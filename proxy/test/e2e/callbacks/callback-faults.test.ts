@@ -69,10 +69,15 @@ t.test('none is lost, order is kept, and only what was not answered comes twice'
     }
   };
   const published = Promise.all(CHANNELS.map(publishAll));
-  const reached = (share: number) => until(`${share} of all items`, () => acknowledged >= total * share);
-  /** Kills a node, and starts it again. Returns how many callbacks may have had a request under way. */
+  const reached = async (share: number) => {
+    while (acknowledged < total * share) await delay(5);
+  };
+  /** When something ended, by `performance.now`. */
+  const ends: number[] = [];
+  /** Kills a node, and starts it again. */
   const killNode = async (n: number) => {
     const node = nodes[n] as Holdfast;
+    ends.push(performance.now());
     node.child.signal('SIGKILL');
     await node.child.exited;
     nodes[n] = await start(places[n] as (typeof places)[number]);
@@ -82,6 +87,7 @@ t.test('none is lost, order is kept, and only what was not answered comes twice'
   await killNode(0);
   await reached(0.4);
   const [away] = servers as [CallbackServer];
+  ends.push(performance.now());
   await away.goAway();
   await reached(0.6);
   await killNode(1);
@@ -91,7 +97,12 @@ t.test('none is lost, order is kept, and only what was not answered comes twice'
   await published;
 
   const received = () => new Set(servers.flatMap(({ taken }) => taken.map(({ body }) => body))).size;
-  for (const end = Date.now() + 120_000; received() < total && Date.now() < end; ) await delay(50);
+  // As long as something comes: by hand there may be many items.
+  for (let last = -1, since = Date.now(); received() < total && Date.now() - since < 30_000; ) {
+    if (received() > last) since = Date.now();
+    last = received();
+    await delay(100);
+  }
   t.equal(received(), total, 'none is lost');
   t.strictSame(
     servers.flatMap(({ refused }) => refused),
@@ -102,16 +113,20 @@ t.test('none is lost, order is kept, and only what was not answered comes twice'
   for (const channel of CHANNELS) {
     const taken = servers.flatMap((server) => server.taken).filter(({ body }) => body.startsWith(`${channel} `));
     let last = 0;
-    for (const { body } of taken) {
+    let lastAt = 0;
+    for (const { body, at } of taken) {
       const number = Number(body.split(' ')[1]);
-      // One that comes again is the one that came last: what follows it was not sent before it was answered.
-      if (number === last) repeats++;
-      else if (number !== last + 1) t.fail(`${channel}: ${number} after ${last}`);
+      // One that comes again is the one that came last: what follows it was not sent before it was answered. And it comes again only
+      // where something ended in between; what a node had sent when it was killed may arrive a moment later.
+      if (number === last) {
+        repeats++;
+        if (!ends.some((end) => end > lastAt - 1_000 && end < at)) t.fail(`${channel}: ${number} twice, for no reason`);
+      } else if (number !== last + 1) t.fail(`${channel}: ${number} after ${last}`);
       last = Math.max(last, number);
+      lastAt = at;
     }
   }
-  // Each end of a node, and of the server, can lose one answer for each callback.
-  t.ok(repeats <= 4 * ids.length, `${repeats} came twice`);
+  t.ok(repeats <= ends.length * ids.length, `${repeats} came twice`);
   t.comment(JSON.stringify({ items: total, callbacks: ids.length, nodesKilled: 3, serversKilled: 1, repeats }));
   for (const id of ids) {
     const { control } = nodes[0] as Holdfast;

@@ -176,6 +176,18 @@ t.test('many are listed in parts, by a cursor', async (t) => {
   await Promise.all(ids.map((id) => ask('DELETE', `/subscriptions/${id}`)));
 });
 
+t.test('a tap shows what is sent', async (t) => {
+  const end = new AbortController();
+  t.teardown(() => end.abort());
+  const tap = await fetch(`${holdfast.control}/channels/tapped/items`, { signal: end.signal });
+  await holdfast.publish(item('tapped', 'x', { path: '/y' }));
+  const { value } = (await tap.body?.getReader().read()) ?? {};
+  t.match(JSON.parse(Buffer.from(value ?? []).toString()), {
+    channel: 'tapped',
+    formats: { 'http-request': { method: 'POST', path: '/y', body: 'x' } },
+  });
+});
+
 t.test('an end is said by an event, and counted', async (t) => {
   const put = { url: server.url, secret: SECRET, channels: ['over'] };
   await ask('PUT', '/subscriptions/over', put);

@@ -14,8 +14,7 @@ import {
   type ChannelResult,
   type PublishSettings,
   parsePublished,
-  publishArguments,
-  scriptFor,
+  publishCall,
 } from './publish-script.js';
 
 /** What a {@link PublishBatcher} is made of. */
@@ -126,7 +125,7 @@ export class PublishBatcher {
       }),
     );
     const place = settings.sharded ? channels[0]?.keys.batch(settings.node) : keys.batch(settings.node);
-    const { keys: names, args } = publishArguments(place ?? '', number, channels, settings);
-    return parsePublished(await commands.run(scriptFor(channels), names, args), channels);
+    const { script, keys: names, args } = publishCall(place ?? '', number, channels, settings);
+    return parsePublished(await commands.run(script, names, args), channels);
   }
 }

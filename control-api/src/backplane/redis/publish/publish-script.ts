@@ -191,24 +191,29 @@ export interface ChannelItems {
   readonly entries: readonly BatchEntry[];
 }
 
-/** Which script takes a batch. */
-export function scriptFor(channels: readonly ChannelItems[]): Script {
-  return channels.some(({ entries }) => entries.some(isForCallbacks)) ? queueingScript : publishScript;
-}
-
 function isForCallbacks({ message }: BatchEntry): boolean {
   return message.type === 'item' && message.item.formats.httpRequest !== undefined;
 }
 
-/** The arguments of the {@link scriptFor} a batch. `memory` is the key that keeps the result; a batch of the same number is the same batch. */
-export function publishArguments(
+/** A call of a script. */
+export interface ScriptCall {
+  readonly script: Script;
+  readonly keys: string[];
+  readonly args: (string | number)[];
+}
+
+/** What an item's last argument says where it is for callbacks, too. */
+const QUEUED = { '0': '3', '1': '4', '2': '5' } as const;
+
+/** The call that publishes a batch. `memory` is the key that keeps the result; a batch of the same number is the same batch. */
+export function publishCall(
   memory: string,
   batch: number,
   channels: readonly ChannelItems[],
   settings: PublishSettings,
-): { readonly keys: string[]; readonly args: (string | number)[] } {
+): ScriptCall {
   const { node, historySize, historyTtl, idCacheTtl, sharded, queueSize } = settings;
-  const queues = scriptFor(channels) === queueingScript;
+  const queues = channels.some(({ entries }) => entries.some(isForCallbacks));
   const slack = Math.floor(historyTtl / SLACK);
   const keys = [memory];
   const args: (string | number)[] = [
@@ -234,12 +239,12 @@ export function publishArguments(
       const given = message.type === 'item' ? message.item.id : undefined;
       const isRemembered = given !== undefined && idCacheTtl > 0;
       if (isRemembered) keys.push(of.id(given));
-      const kind = given === undefined ? 0 : isRemembered ? 2 : 1;
-      args.push(payload, id, String(isForCallbacks(entry) ? kind + 3 : kind));
+      const kind = given === undefined ? '0' : isRemembered ? '2' : '1';
+      args.push(payload, id, queues && isForCallbacks(entry) ? QUEUED[kind] : kind);
     }
     args[remembered] = keys.length - before;
   }
-  return { keys, args };
+  return { script: queues ? queueingScript : publishScript, keys, args };
 }
 
 /** An error of Redis that concerns one channel of a batch; by its name it is known as one, as those of the library are. */

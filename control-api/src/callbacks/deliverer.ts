@@ -13,7 +13,7 @@ import { HostSlots } from './host-slots.js';
 import { type CallbackCall, type CallbackReports, CallbackSender, type SenderDeps } from './sender.js';
 import type { CallbackListener, CallbackStore, CallbackWork } from './store.js';
 
-/** How often callbacks are looked at whose time may be over, in ms; and those of whose items nobody may have heard. */
+/** How often callbacks are looked at whose time may be over, in ms; and those for which an item may wait that nothing has announced. */
 export const SWEEP_MS = 15_000;
 
 /**

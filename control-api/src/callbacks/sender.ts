@@ -281,7 +281,7 @@ export class CallbackSender {
   async #end(reason: CallbackEnd): Promise<boolean> {
     const { remove, reports, causes } = this.#deps;
     const { callback, version } = this.#record;
-    // On another node it may have been made anew, of which this one is yet to hear.
+    // On another node it may have been made anew, which this one does not know yet.
     if ((await remove(callback.id, version)) === undefined) return false;
     this.#isOver = true;
     if (reason !== 'closed') causes.warn(`ended ${reason}`, { callback: callback.id, reason }, 'a callback has ended');

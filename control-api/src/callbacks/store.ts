@@ -38,7 +38,7 @@ export interface CallbackListener {
  *
  * - Items that are accepted after `put` has resolved, and that have the format http-request, wait for the callback until they are
  *   `done`: in the order in which they were accepted, per channel.
- * - Of all nodes one at a time keeps a callback; the listener of that one is told. What it has not called `done` is the next keeper's.
+ * - Of all nodes one at a time keeps a callback; the listener of that one is called. What it has not called `done` is the next keeper's.
  * - All methods reject with `ControlError` ERR_BACKPLANE_UNAVAILABLE where what they need is away, and never throw.
  */
 export interface CallbackStore {

@@ -24,7 +24,7 @@ export function requestMessage(channel: string, body: string): ItemMessage {
   return { type: 'item', item: parseItem({ channel, id: body, formats: { 'http-request': { body } } }), id: body };
 }
 
-/** Keeps what it is told. */
+/** Keeps what it is called with. */
 export class RecordingKeeper implements CallbackListener {
   readonly kept = new Map<string, CallbackRecord>();
   readonly left: string[] = [];

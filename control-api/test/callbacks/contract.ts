@@ -65,7 +65,7 @@ export function callbackStoreContract(t: Test, name: string, start: (t: Test) =>
     t.equal((await store.read('a'))?.backlog.items, 0);
   });
 
-  t.test(`${name}: every item has a key of its own, and items without the format do not wait`, async (t) => {
+  t.test(`${name}: no two items have the same key, and items without the format do not wait`, async (t) => {
     const { store, publish } = await keeping(t, 'a', 'b');
     await publish([streamMessage('c-a', 'no'), requestMessage('c-a', '1'), requestMessage('c-a', '2')]);
     await publish([requestMessage('c-b', '1')]);

@@ -74,7 +74,7 @@ t.test('each callback has one keeper, also one that is made at another node, or 
   await one.store.put(callback(own as string, ['elsewhere']));
   await until('its keeper knows', () => keepers[1].kept.get(own as string)?.callback.channels[0]?.name === 'elsewhere');
   await one.publish([requestMessage('elsewhere', '1')]);
-  await until('it is told of the item', () => (keepers[1].items.get(own as string) ?? 0) > 0);
+  await until('its listener is called for the item', () => (keepers[1].items.get(own as string) ?? 0) > 0);
   t.strictSame(await drain(two.store, own as string, 1), ['1']);
   await one.store.remove(own as string);
   await until('its keeper knows of the end', () => keepers[1].left.includes(own as string));

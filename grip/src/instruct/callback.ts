@@ -5,7 +5,7 @@ import type { Fields } from '../wire/fields.js';
 import { type Param, paramValue, parseParams } from '../wire/params.js';
 import { parseInteger, textFromWire, trimWire } from '../wire/text.js';
 
-/** What both forms say of a callback that is made, channels aside. The values are as they came: whoever makes it checks them. */
+/** What both forms say of a callback that is made, channels aside. The values are as they came, and unchecked. */
 interface CallbackTerms {
   readonly id: string;
   readonly url: string;

@@ -23,7 +23,7 @@ export interface HttpRequestSend extends ContentFiltered {
   readonly method: string;
   /** What is put behind the URL of the callback: empty, or from a `/` or `?` on, and without dot segments. */
   readonly path: string;
-  /** As published, framing headers included: whoever sends the request drops those. */
+  /** As published, framing headers included: the sender of the request drops those. */
   readonly headers: RawHeaders;
   readonly body: Buffer;
 }

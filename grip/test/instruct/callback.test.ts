@@ -11,7 +11,7 @@ const json = (document: object, ...headers: string[]) =>
     Buffer.from(JSON.stringify(document)),
   );
 
-t.test('a callback has the channels of the answer, which are none of its own', async (t) => {
+t.test('a callback has the channels of the answer, which is no hold', async (t) => {
   const instruct = parseInstructHeaders(
     head(
       'X-Own',

@@ -47,7 +47,7 @@ export class CallbackLeases {
   readonly #listener: LeaseListener;
   /** Until when a shard is this node's for sure, by the monotonic clock; 0 where it is not. */
   readonly #until = new Array<number>(CALLBACK_SHARDS).fill(0);
-  /** Shards that the listener has been told of. */
+  /** Shards that the listener has taken. */
   readonly #held = new Set<number>();
   readonly #leaving = new Set<number>();
   #timer: unknown;

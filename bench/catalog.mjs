@@ -21,6 +21,7 @@ import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
 import { redisPublishWork } from './work-redis-publish.mjs';
 import { deafTailsWork, tailsWork } from './work-tails.mjs';
 import { tlsWork } from './work-tls.mjs';
+import { tokensWork } from './work-tokens.mjs';
 import { workersWork } from './work-workers.mjs';
 
 /** @type {readonly import('./target.mjs').Target[]} */
@@ -43,6 +44,7 @@ export const parts = {
   tls: [tlsWork('tls-streams', 'stream'), tlsWork('tls-websockets', 'ws')],
   cold: [coldWork('cold-streams', 'stream'), coldWork('cold-websockets', 'ws')],
   reconnect: [reconnectWork('reconnect-streams', 'stream'), reconnectWork('reconnect-websockets', 'ws')],
+  tokens: [tokensWork('tokens-streams', 'stream'), tokensWork('tokens-websockets', 'ws')],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   echo: [echoWork('socket'), echoWork('over-http')],
   latency: [latencyWork],

@@ -81,6 +81,8 @@ const goals = [
     ratio('cold-websockets', 'openUs', edge, 'pushpin', 0.12),
     absolute('reconnect-streams', 'lastS', edge, 3),
     absolute('reconnect-websockets', 'lastS', edge, 3),
+    absolute('tokens-streams', 'backS', edge, 3),
+    absolute('tokens-websockets', 'backS', edge, 3),
     ratio('polls', 'deliveryUs', edge, 'nchan', 1.5),
     ...['pass-small', 'pass-large', 'pass-upload'].flatMap((work) => [
       ratio(work, 'requestUs', edge, 'pushpin', 0.2),

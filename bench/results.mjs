@@ -32,9 +32,10 @@ export function machineLines(machines) {
   return [machines].flat().map(machineLine);
 }
 
-/** @param {Machine} machine */
-function machineLine({ cpu, cores, memoryGb, kernel, node, commit, loadBefore, date }) {
-  return `${cpu}, ${cores} cores, ${memoryGb} GB; Linux ${kernel}; Node ${node}; Holdfast ${commit}; ${date}; load before the run ${loadBefore?.toFixed(2)}`;
+/** @param {Machine & { readonly rounds?: number }} machine  `rounds` of runs that were joined */
+function machineLine({ cpu, cores, memoryGb, kernel, node, commit, loadBefore, date, rounds }) {
+  const times = rounds === undefined ? '' : `; ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
+  return `${cpu}, ${cores} cores, ${memoryGb} GB; Linux ${kernel}; Node ${node}; Holdfast ${commit}; ${date}; load before the run ${loadBefore?.toFixed(2)}${times}`;
 }
 
 /**
@@ -50,7 +51,7 @@ export function joined(runs) {
   const missing = Object.entries(last.missing).filter(([name]) => runs.every((run) => run.missing[name] !== undefined));
   return {
     ...last,
-    machine: runs.flatMap(({ machine }) => machine),
+    machine: runs.flatMap(({ machine, options: { rounds } }) => [machine].flat().map((one) => ({ rounds, ...one }))),
     missing: Object.fromEntries(missing),
     records: runs.flatMap((run) => run.records.filter(({ work }) => of.get(work) === run)),
     hundredThousand: runs.map(({ hundredThousand = [] }) => hundredThousand).findLast((list) => list.length > 0) ?? [],
@@ -76,7 +77,7 @@ export function resultsPage(results) {
     ...(Array.isArray(machine)
       ? ['Each part of the bench was one of these runs, in which its targets took turns.']
       : []),
-    `${holds.toLocaleString('en-US')} holds, ${size}-byte items, ${items} of them; medians of ${rounds} rounds in which the targets took turns.`,
+    `${holds.toLocaleString('en-US')} holds, ${size}-byte items, ${items} of them; medians of ${Array.isArray(machine) ? 'the' : rounds} rounds in which the targets took turns, and one of what takes minutes.`,
     ...missingLines(results),
     ...(goals.length > 0 ? ['## Goals', ['```', ...goals, '```'].join('\n')] : []),
     '## Figures',

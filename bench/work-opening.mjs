@@ -6,10 +6,10 @@ import { holdsClients, isHoldfast } from './work.mjs';
 /** Holds of a process that has served nobody before; the first of them are served by code that is not compiled yet. */
 const COLD_HOLDS = 5_000;
 /** Clients that come back, and in how many seconds. */
-const RETURNING = 10_000;
-const RETURN_S = 1;
+export const RETURNING = 10_000;
+export const RETURN_S = 1;
 /** Of each in a smoke run. */
-const SMOKE_HOLDS = 30;
+export const SMOKE_HOLDS = 30;
 
 const names = { stream: 'HTTP streams', ws: 'WebSockets over HTTP' };
 
@@ -61,7 +61,7 @@ export function reconnectWork(name, kind) {
 }
 
 /** As after a restart: none waits for another, and the node has one core. @param {Testbed} testbed @param {number} count @returns {Promise<import('./work.mjs').Outcome>} */
-async function comeBack({ load, running }, count) {
+export async function comeBack({ load, running }, count) {
   for (const pid of running.pids) {
     const { status, error } = spawnSync('taskset', ['-a', '-p', '-c', '0', String(pid)]);
     if (status !== 0)

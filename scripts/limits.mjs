@@ -56,7 +56,7 @@ const sections = [
   { title: 'Protocol', folders: ['grip/src'] },
   {
     title: 'Redis and nodes',
-    folders: ['control-api/src/backplane/redis', 'control-api/src/cluster', 'control-api/src/occupancy'],
+    folders: ['backplane/redis', 'cluster', 'occupancy'].map((name) => `control-api/src/${name}`),
   },
   { title: 'Events', folders: ['control-api/src/events', 'proxy/src/telemetry/events'] },
   { title: 'Callbacks', folders: ['control-api/src/callbacks', 'control-api/src/webhooks'] },

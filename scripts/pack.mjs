@@ -83,7 +83,7 @@ function publishedManifest(folder) {
     const entries = all.flatMap((one) => Object.entries(one[kind] ?? {})).filter(([name]) => !within.has(name));
     return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
   };
-  const files = [...own.files, 'within'];
+  const files = [...own.files, 'within', 'openapi.yaml'];
   return {
     ...manifest,
     files,
@@ -98,6 +98,9 @@ function fillStage(folder, stage) {
   copyBuild(folder, path.join(stage, 'dist'));
   cpSync(path.join(root, 'LICENSE'), path.join(stage, 'LICENSE'));
   cpSync(path.join(root, folder, 'README.md'), path.join(stage, 'README.md'));
+  // Of holdfast itself too: who installs that gets the others within, without their folders.
+  const api = path.join(root, 'control-api', 'openapi.yaml');
+  if (folder === 'proxy' || folder === 'control-api') cpSync(api, path.join(stage, 'openapi.yaml'));
   if (folder === 'proxy') {
     cpSync(path.join(root, folder, 'bin'), path.join(stage, 'bin'), { recursive: true });
     for (const inner of within.values()) copyBuild(inner, path.join(stage, 'within', inner));

@@ -8,7 +8,7 @@ import { root, runStep } from './setup.mjs';
 
 /**
  * @typedef {object} SystemPackage
- * @property {string} command  program looked for on PATH, or the file of it where that is unpacked only
+ * @property {string} command  program looked for on PATH, or its file; where that is unpacked only, below {@link unpackedDir} too
  * @property {string} debian  Debian package that brings it
  * @property {string[]} [libraries]  Debian packages that the program needs to run; given where the package itself is
  *   unpacked below {@link unpackedDir} and not installed, because installing it would start a daemon
@@ -47,11 +47,24 @@ export const systemPackages = [
     callers: ['proxy/test/e2e/deployment/smoke.test.ts', 'proxy/test/e2e/proxy/curl.test.ts'],
   },
   {
+    // By its path, as others of that name may be on PATH, of other Pythons.
+    command: '/usr/bin/django-admin',
+    debian: 'python3-django',
+    neededFor: 'the quick start for Django',
+    callers: ['proxy/test/e2e/guides/quickstart-django.test.ts'],
+  },
+  {
+    command: '/usr/bin/flask',
+    debian: 'python3-flask',
+    neededFor: 'the quick start for Flask',
+    callers: ['proxy/test/e2e/guides/quickstart-flask.test.ts'],
+  },
+  {
     command: 'go',
     debian: 'golang-go',
     extras: ['golang-github-masterminds-sprig-dev', 'golang-k8s-sigs-yaml-dev'],
-    neededFor: 'tests of the Helm charts, with a renderer in Go',
-    callers: ['proxy/test/kit/kubernetes/chart.ts'],
+    neededFor: 'tests of the Helm charts, with a renderer in Go, and the quick start for Go',
+    callers: ['proxy/test/e2e/guides/quickstart-go.test.ts', 'proxy/test/kit/kubernetes/chart.ts'],
   },
   {
     command: 'haproxy',
@@ -90,6 +103,12 @@ export const systemPackages = [
       'proxy/test/e2e/operation/deploy.test.ts',
       'proxy/test/kit/redis.ts',
     ],
+  },
+  {
+    command: 'php',
+    debian: 'php-cli',
+    neededFor: 'the quick start for PHP',
+    callers: ['proxy/test/e2e/guides/quickstart-php.test.ts'],
   },
   {
     // With `promtool`. Without its daemon, which would take its default port.
@@ -153,7 +172,8 @@ function isProgram(file) {
 
 /** @param {SystemPackage} entry */
 function isThere({ command, libraries }) {
-  if (libraries !== undefined) return isProgram(command) || isProgram(path.join(unpackedDir, command));
+  if (path.isAbsolute(command) && isProgram(command)) return true;
+  if (libraries !== undefined) return isProgram(path.join(unpackedDir, command));
   return (process.env.PATH ?? '').split(path.delimiter).some((folder) => isProgram(path.join(folder, command)));
 }
 

@@ -21,7 +21,12 @@ struct hold {
   uint64_t received_at; /* ns, of the last whole item */
 };
 
+/* Bytes of the request of a hold, its own field included. */
+#define REQUEST_MAX 2048
+
 static struct hold *holds;
+/* A field of each hold's own; NULL where there are none. */
+static char **own_fields;
 static enum { A_STREAM, A_WEBSOCKET, A_POLL } held_as;
 
 /* Since the last clear_totals(). */
@@ -169,19 +174,36 @@ static void hold_read(struct hold *hold) {
   } while (tls_is_pending(&hold->tls));
 }
 
-static size_t request_of(const struct hold *hold, char *out) {
+/* Reads the fields of which each hold has its own, such as a token: one a line. */
+static void read_own_fields(const char *file) {
+  FILE *lines = fopen(file, "r");
+  size_t room = 0;
+  ssize_t length;
+  if (lines == NULL) return note_failure("fields", strerror(errno));
+  own_fields = calloc((size_t)options.count, sizeof *own_fields);
+  for (int i = 0; i < options.count && (length = getline(&own_fields[i], &room, lines)) > 0; i++, room = 0)
+    own_fields[i][strcspn(own_fields[i], "\n")] = 0;
+  fclose(lines);
+}
+
+static size_t request_of(const struct hold *hold, char *out, size_t room) {
   char path[320];
+  const char *own = own_fields == NULL ? NULL : own_fields[hold - holds];
   snprintf(path, sizeof path, options.path, (int)(hold - holds));
-  return (size_t)sprintf(out, "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", path, options.host,
-                         held_as == A_WEBSOCKET ? "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                                                : "",
-                         options.header);
+  return (size_t)snprintf(out, room, "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s%s%s\r\n", path, options.host,
+                          held_as == A_WEBSOCKET ? "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                                 : "",
+                          options.header, own == NULL ? "" : own, own == NULL ? "" : "\r\n");
 }
 
 static void hold_ask(struct hold *hold) {
-  char request[1024];
-  size_t length = request_of(hold, request);
+  char request[REQUEST_MAX];
+  size_t length = request_of(hold, request, sizeof request);
+  if (length >= sizeof request) {
+    note_failure("request", "too long");
+    return hold_close(hold, 1);
+  }
   message_reset(&hold->in, 1);
   hold->begun = held_as != A_STREAM;
   hold->frame_filled = 0;

@@ -429,7 +429,7 @@ static void read_options(int count, char **arguments) {
       {"kind", options.kind, sizeof options.kind, NULL},       {"format", options.format, sizeof options.format, NULL},
       {"path", options.path, sizeof options.path, NULL},       {"publish_path", options.publish_path, sizeof options.publish_path, NULL},
       {"source", options.source, sizeof options.source, NULL}, {"header", options.header, sizeof options.header, NULL},
-      {"channel", options.channel, sizeof options.channel, NULL},
+      {"channel", options.channel, sizeof options.channel, NULL}, {"fields", options.fields, sizeof options.fields, NULL},
       {"publish_header", options.publish_header, sizeof options.publish_header, NULL},
       {"port", NULL, 0, &options.port},                        {"control_port", NULL, 0, &options.control_port},
       {"size", NULL, 0, &options.size},                        {"count", NULL, 0, &options.count},
@@ -476,6 +476,7 @@ int main(int count, char **arguments) {
   if (options.is_batch) yield_to_the_target();
   loop_fd = epoll_create1(EPOLL_CLOEXEC);
   holds = calloc((size_t)options.count, sizeof *holds);
+  if (options.fields[0] != 0) read_own_fields(options.fields);
   while (fgets(command, sizeof command, stdin) != NULL) {
     size_t name = strcspn(command, " \n"), i = 0;
     while (i < sizeof commands / sizeof *commands && (strlen(commands[i].name) != name || strncmp(command, commands[i].name, name) != 0)) i++;

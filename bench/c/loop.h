@@ -33,12 +33,12 @@ struct source {
 };
 
 static struct options {
-  char kind[16], format[16], path[256], publish_path[256], channel[64], header[256], publish_header[1024], source[64], host[64];
+  char kind[16], format[16], path[256], publish_path[256], channel[64], header[256], publish_header[1024], source[64], host[64], fields[256];
   int port, control_port, size, count, tls;
   int is_batch; /* see yield_to_the_target() */
   int is_small; /* little fits into its sockets, as over a slow network */
 } options = {.kind = "stream", .format = "grip", .path = "/stream", .publish_path = "/publish/", .channel = "bench", .header = "",
-             .source = "", .host = "bench.test", .size = 100, .count = 1};
+             .fields = "", .source = "", .host = "bench.test", .size = 100, .count = 1};
 
 static int loop_fd;
 static int connects;

@@ -10,3 +10,5 @@ export const { positionsScript } = await built('control-api/dist/backplane/redis
 export const { parseItem } = await built('grip/dist/index.js');
 export const { ChannelRegistry } = await built('proxy/dist/channels/registry.js');
 export const { ChannelInterest, ItemDelivery } = await built('proxy/dist/delivery/item-delivery.js');
+export const { patternOf } = await built('proxy/dist/routes/channel-pattern.js');
+export const { realClock } = await built('proxy/dist/runtime/clock.js');

@@ -14,7 +14,7 @@ export const REDIS_READ_US = 1.6;
 export const REDIS_WRITE_US = 3.5;
 
 /** Commands that scripts read by. @type {ReadonlySet<string>} */
-export const reads = new Set(['TIME', 'GET', 'HGET', 'HMGET', 'PTTL', 'EXISTS', 'XRANGE', 'XREVRANGE']);
+export const reads = new Set(['TIME', 'GET', 'MGET', 'HGET', 'HMGET', 'PTTL', 'EXISTS', 'XRANGE', 'XREVRANGE']);
 
 /** Commands that they write by. @type {ReadonlySet<string>} */
 export const writes = new Set(['SET', 'DEL', 'HSET', 'PEXPIRE', 'XADD', 'PUBLISH', 'SPUBLISH']);

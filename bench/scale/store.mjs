@@ -48,6 +48,8 @@ export class Store {
     switch (name) {
       case 'GET':
         return this.#find(key, 'string')?.value ?? null;
+      case 'MGET':
+        return [key, ...rest].map((name) => this.#find(name, 'string')?.value ?? null);
       case 'SET':
         return this.#set(key, rest);
       case 'EXISTS':

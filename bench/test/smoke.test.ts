@@ -80,6 +80,7 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
     ...['streams', 'websockets', 'polls', 'bursts-streams', 'bursts-websockets'],
     ...['pass-small', 'pass-large', 'pass-upload', 'echo-socket', 'echo-over-http', 'latency', 'tails', 'tails-deaf'],
     ...['ack', 'keys', 'publish', 'cold-streams', 'cold-websockets', 'reconnect-streams', 'reconnect-websockets'],
+    ...['tokens-streams', 'tokens-websockets'],
   ]) {
     const record = recordOf(work);
     t.strictSame(record?.problems, [], `${work}: every item or answer came once, unchanged`);

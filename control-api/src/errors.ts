@@ -91,11 +91,41 @@ export const controlErrors = {
     text: 'Malformed name in the path.',
     meaning: 'The name in the path of a view is not percent-encoded UTF-8, or none that a channel may have.',
   },
+  ERR_CONTROL_HISTORY: {
+    side: 'client',
+    status: 404,
+    text: 'No history is kept.',
+    meaning: 'No history is kept (404), or not all items after the position asked for are kept any more (410).',
+  },
   ERR_CONTROL_CONNECTION: {
     side: 'client',
     status: 404,
     text: 'No such connection.',
     meaning: 'No node that answered has a connection with this id.',
+  },
+  ERR_CONTROL_USER: {
+    side: 'client',
+    status: 404,
+    text: 'No connection of this user.',
+    meaning: 'No node that answered has a connection of this user, or remembers one.',
+  },
+  ERR_CONTROL_GONE: {
+    side: 'client',
+    status: 410,
+    text: 'The connection has ended.',
+    meaning:
+      'What was sent to a connection, or to a user, comes too late: it has ended a while ago, or the last one of the user has.',
+  },
+  ERR_CONTROL_SUBSCRIBE: {
+    side: 'client',
+    status: 409,
+    meaning: 'A connection cannot be put on channels, for it is a long poll, or would have too many.',
+  },
+  ERR_CONTROL_ARGUMENT: {
+    side: 'client',
+    status: 400,
+    meaning:
+      'A parameter of the query, or a member of the body, is unknown or has a value that cannot be used. The text says which.',
   },
   ERR_CONTROL_STOPPING: {
     side: 'client',
@@ -194,6 +224,13 @@ export const controlErrors = {
     text: 'There are too many callbacks.',
     retryAfter: 60,
     meaning: 'There are as many callbacks as can be; see limits.md.',
+  },
+  ERR_CONTROL_REVOCATIONS: {
+    side: 'client',
+    status: 503,
+    text: 'The tokens of too many users are revoked.',
+    retryAfter: 60,
+    meaning: 'As many revocations are kept as there may be, and none of them has ended.',
   },
   ERR_BACKPLANE_STARTED: { side: 'internal', status: 503, retryAfter: 1, meaning: 'A backplane was started twice.' },
   ERR_BACKPLANE_CLOSED: {

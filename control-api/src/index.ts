@@ -1,5 +1,9 @@
 /** The entry point of @holdfast/control-api: the way from a publisher to every node. */
 export { type Admission, type Caller, ControlAccess } from './auth/access.js';
+export { ChannelPatterns } from './auth/channel-patterns.js';
+export { readClaims } from './auth/claims.js';
+export { digestOf } from './auth/digest.js';
+export { type Jwks, type JwksFound, type JwksPlace, JwksPool } from './auth/jwks.js';
 export {
   type KeyEntry,
   type KeyMember,
@@ -12,6 +16,7 @@ export {
 } from './auth/key-entries.js';
 export { type ControlKey, KeyTable } from './auth/key-table.js';
 export { type Action, controlActions, DETAIL_TYPE, isAction } from './auth/rights.js';
+export { TokenCache } from './auth/token-cache.js';
 export {
   type Acceptance,
   type Backplane,
@@ -22,9 +27,13 @@ export {
   type HistoryPage,
   type HistoryStart,
   historyOf,
+  type ItemClaim,
   type ItemMessage,
+  type LastItems,
   type Message,
   type Position,
+  type PrefixInterest,
+  prefixInterestOf,
   type RecoverMessage,
 } from './backplane/backplane.js';
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';
@@ -62,7 +71,16 @@ export {
   type Question,
   StandaloneNode,
 } from './cluster/cluster.js';
+export type {
+  CloseOrder,
+  ConnectionFilter,
+  ConnectionQuestion,
+  PageOrder,
+  Recipient,
+} from './cluster/connection-questions.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
+export { RedisRevocations } from './cluster/redis-revocations.js';
+export { type Revocation, type RevocationStore, Revocations, readRevocations } from './cluster/revocations.js';
 export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
 export { CustomerEvents, type CustomerEventsOptions, LAST_EVENTS_MS } from './events/customer-events.js';
 export { type CustomerEvent, type EventSink, type EventType, eventTypes, isEventType } from './events/event.js';
@@ -73,11 +91,21 @@ export { certificateNames } from './http/client-certificate.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { type OriginList, PageGuard } from './http/page-guard.js';
+export { receiptNotes } from './http/receipt-notes.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
 export { LocalOccupancy, type LocalOccupancyOptions } from './occupancy/local.js';
 export type { Occupancy, OccupancyCounts, OccupancyEdge, OccupancyListener } from './occupancy/occupancy.js';
 export { RedisOccupancy, type RedisOccupancyOptions } from './occupancy/redis.js';
 export { OccupancyShare } from './occupancy/share.js';
+export { PRESENCE_SUFFIX } from './presence/announcer.js';
+export {
+  type MemberRow,
+  type MembersView,
+  PRESENCE_MEMBERS_MAX,
+  readMembersView,
+  sumMembersViews,
+} from './presence/members.js';
+export { Presence, type PresenceOptions } from './presence/presence.js';
 export {
   type ControlResult,
   noPublishEvents,
@@ -126,17 +154,27 @@ export {
   type SpanStart,
   type Tracing,
 } from './tracing/tracing.js';
+export { ChannelHistory } from './views/channel-history.js';
 export { ChannelTaps } from './views/channel-taps.js';
 export {
   type ChannelView,
   ClusterViews,
-  type ConnectionView,
   mergeAnswers,
   readChannelView,
-  readConnectionView,
-  type SubscriberCounts,
   sumChannelViews,
 } from './views/cluster-views.js';
+export {
+  type ChannelRow,
+  type ConnectionView,
+  type KindCounts,
+  type Known,
+  type OrderResult,
+  readConnectionView,
+  type SubscribeResult,
+} from './views/connection-answers.js';
+export { byCodeUnits, type Page } from './views/pages.js';
+export { REACH_CHANNELS, REACH_MAX_MS, Reach, type SubscriberCounts } from './views/reach.js';
+export { TokenRevocations } from './views/token-revocations.js';
 export { type EventKey, readEventKeys, signatures } from './webhooks/signature.js';
 export type { Connections } from './zmq/command.js';
 export { type CurveKeyPair, isCurveKey, makeCurveKeyPair, publicCurveKey } from './zmq/curve.js';

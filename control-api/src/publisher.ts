@@ -1,12 +1,13 @@
 /** The one way in, for HTTP and ZeroMQ: makes ids, hands items over to the backplane, gives receipts. */
 import { randomUUID } from 'node:crypto';
-import { channelNameFault, GripError, type Item, listFormats, type Writable } from '@holdfast/grip';
+import { channelNameFault, GripError, type Item, type ItemWarnings, listFormats, type Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
 import { ControlError, PartlyAccepted } from './errors.js';
 import type { CauseLog } from './runtime/bounded-logs.js';
 import type { Log } from './runtime/log.js';
 import { formatTraceparent, SAMPLED, type TraceContext } from './tracing/trace-context.js';
 import { ATTRIBUTE_CHARS, type Span, type Tracing } from './tracing/tracing.js';
+import { fitsSomebody, type Reach, type SubscriberCounts } from './views/reach.js';
 
 /**
  * Receives successes from `Publisher` and refusals from each ingress. Implementations must be cheap and must not throw.
@@ -14,6 +15,8 @@ import { ATTRIBUTE_CHARS, type Span, type Tracing } from './tracing/tracing.js';
 export interface PublishEvents {
   /** The backplane accepted one call with this many items (0 for an empty batch). */
   published(items: number): void;
+  /** So many items of a call were accepted, and reached nobody. Left out: they are not counted. */
+  unreceived?(items: number): void;
   /** The backplane accepted a recover. */
   recovered(): void;
   /**
@@ -52,7 +55,7 @@ export interface PublishReceipt {
   /**
    * Subscribers of the channel on the node that took the item, when it was taken: before delivery, as delivery ends
    * response holds. Filters and deduplication may still keep the item from some of them. Left out where the node does
-   * not know, because its workers hold the connections.
+   * not know, because its workers hold the connections, unless its reach was counted.
    */
   readonly subscribers?: number;
   /** How many nodes had a subscriber of the channel; see `Acceptance.nodes`. */
@@ -62,6 +65,24 @@ export interface PublishReceipt {
   readonly epoch?: string;
   /** The id was published on this channel a moment ago: this item goes nowhere. */
   readonly duplicate?: true;
+  /** The channel has had this version or a later one: this item goes nowhere. */
+  readonly stale?: true;
+  /** Subscribers on all nodes for whose kind the item has a format; see `Reach.of`. Left out where nobody asked. */
+  readonly reach?: SubscriberCounts;
+  /**
+   * Nobody was there for the item: no node had interest, no subscriber takes its formats, or all nodes have counted nobody for it just
+   * before. Who comes later may still find it in the history. Not of duplicates, nor of what is stale.
+   */
+  readonly unreceived?: true;
+  /** What of the item means nothing; see `ItemWarnings`. Left out where there are none, or nobody looked. */
+  readonly warnings?: readonly string[];
+}
+
+/** What is to be said of a publish beside what its acceptance says. */
+export interface PublishDetails {
+  /** Counted before the publish. */
+  readonly reach?: Reach | undefined;
+  readonly warnings?: ItemWarnings | undefined;
 }
 
 /** The receipt of an item of a publish that the backplane did not accept as a whole. */
@@ -70,13 +91,21 @@ export interface PartReceipt extends PublishReceipt {
   readonly accepted: boolean;
 }
 
-/** The receipt of a message that was accepted. */
+const NO_DETAILS: PublishDetails = {};
+const NOT_ACCEPTED: Acceptance = { duplicate: false };
+
+/** The receipt of a message; without an acceptance, of one that is not known to be accepted. */
 function receiptOf(
-  { id, item: { channel } }: ItemMessage,
-  subscribers: number | undefined,
-  { duplicate, nodes, position }: Acceptance = { duplicate: false },
+  { id, item }: ItemMessage,
+  counted: number | undefined,
+  acceptance: Acceptance | undefined,
+  reach: Reach | undefined,
+  warnings: readonly string[] | undefined,
 ): PublishReceipt {
+  const { channel } = item;
+  const { duplicate, stale, nodes, position } = acceptance ?? NOT_ACCEPTED;
   const receipt: Writable<PublishReceipt> = { id, channel };
+  const subscribers = counted ?? reach?.onOwnNode(channel);
   if (subscribers !== undefined) receipt.subscribers = subscribers;
   if (nodes !== undefined) receipt.nodes = nodes;
   if (position !== undefined) {
@@ -84,7 +113,19 @@ function receiptOf(
     receipt.offset = position.offset;
   }
   if (duplicate) receipt.duplicate = duplicate;
+  if (duplicate) receipt.duplicate = duplicate;
+  else if (stale) receipt.stale = stale;
+  else if (acceptance !== undefined) {
+    const fit = reach?.of(item);
+    if (fit !== undefined) receipt.reach = fit;
+    if (nodes === 0 || !fitsSomebody(item) || (reach?.silent.length === 0 && isNobody(fit))) receipt.unreceived = true;
+  }
+  if (warnings !== undefined) receipt.warnings = warnings;
   return receipt;
+}
+
+function isNobody(counts: SubscriberCounts | undefined): boolean {
+  return counts !== undefined && Object.values(counts).every((count) => count === 0);
 }
 
 /** Some items of a publish were accepted, and others not. Code, text and cause are those of the refusal. */
@@ -157,14 +198,14 @@ export class Publisher {
    * ERR_CONTROL_STOPPING; and, with nothing published, with ERR_CONTROL_ITEMS for more items than `idsMax`, and with the
    * `GripError` ERR_GRIP_ITEM for a channel that may not have its name. `trace` is the publisher's, which is continued.
    */
-  publish(items: readonly Item[], trace?: TraceContext): Promise<PublishReceipt[]> {
+  publish(items: readonly Item[], trace?: TraceContext, details = NO_DETAILS): Promise<PublishReceipt[]> {
     const span = this.#tracing && begin(this.#tracing, items, trace);
-    return span === undefined ? this.#publish(items, undefined) : this.#recorded(items, span);
+    return span === undefined ? this.#publish(items, undefined, details) : this.#recorded(items, span, details);
   }
 
-  async #recorded(items: readonly Item[], span: Span): Promise<PublishReceipt[]> {
+  async #recorded(items: readonly Item[], span: Span, details: PublishDetails): Promise<PublishReceipt[]> {
     try {
-      const receipts = await this.#publish(items, span.context);
+      const receipts = await this.#publish(items, span.context, details);
       span.end();
       return receipts;
     } catch (error) {
@@ -179,7 +220,11 @@ export class Publisher {
     return this.#tracing !== undefined;
   }
 
-  async #publish(items: readonly Item[], trace: TraceContext | undefined): Promise<PublishReceipt[]> {
+  async #publish(
+    items: readonly Item[],
+    trace: TraceContext | undefined,
+    { reach, warnings }: PublishDetails,
+  ): Promise<PublishReceipt[]> {
     this.#assertTakes();
     this.#assertWithin(items);
     // The state of a trace is for those that it passes through, and may be long: nodes need what names the publish.
@@ -195,7 +240,7 @@ export class Publisher {
       if (item.unknownFormats !== undefined) this.#unknown(item.channel, item.unknownFormats);
     }
     const receiptAt = (i: number, acceptance?: Acceptance) =>
-      receiptOf(messages[i] as ItemMessage, counts[i], acceptance);
+      receiptOf(messages[i] as ItemMessage, counts[i], acceptance, reach, warnings?.at(i));
     let acceptances: readonly Acceptance[];
     try {
       acceptances = await this.#backplane.publish(messages);
@@ -206,10 +251,12 @@ export class Publisher {
         error.acceptances.map((acceptance, i) => ({ ...receiptAt(i, acceptance), accepted: acceptance !== undefined })),
       );
       this.#events.published(partly.accepted);
+      this.#unreceived(partly.receipts);
       throw partly;
     }
     const receipts = acceptances.map((acceptance, i) => receiptAt(i, acceptance));
     this.#events.published(items.length);
+    this.#unreceived(receipts);
     if (this.#log.isDebug()) for (const receipt of receipts) this.#log.debug(receipt, 'item published');
     return receipts;
   }
@@ -217,6 +264,21 @@ export class Publisher {
   /** What a publish that was read at `since`, by `performance.now`, has come to. */
   ended(result: ControlResult, since: number): void {
     this.#events.publishEnded?.(result, performance.now() - since);
+  }
+
+  /** Counts and logs those that reached nobody: a typing error in a channel, a prefix left out, or nobody there just now. */
+  #unreceived(receipts: readonly PublishReceipt[]): void {
+    let items = 0;
+    let first: PublishReceipt | undefined;
+    for (const receipt of receipts) {
+      if (receipt.unreceived === undefined) continue;
+      items++;
+      first ??= receipt;
+    }
+    if (first === undefined) return;
+    this.#events.unreceived?.(items);
+    const { channel, id } = first;
+    this.#causes?.info('unreceived', { channel, id, items }, 'published items reached nobody');
   }
 
   /** Pushpin takes such items too: formats of other tools may be among them. */

@@ -55,7 +55,8 @@ export class RequestReport {
     this.#count(reported, status);
     if (code) this.#events.rejected(code);
     if (limit !== undefined) this.#events.limited(limit);
-    if (code && (request.method === 'POST' || status === 401 || status === 403)) {
+    const isFault = request.method === 'POST' && !USUAL.has(code ?? '');
+    if (code && (isFault || status === 401 || status === 403)) {
       const fields = {
         ...describe(reported),
         ...(isPageRefusal(code) && describePage(request)),
@@ -85,6 +86,9 @@ export class RequestReport {
 function describe({ request, action, principal }: ReportedRequest): object {
   return { ...describeRequest(request), ...(principal && { action, key: principal.name, ...principal.described }) };
 }
+
+/** Refusals of a POST that say how things are: connections end all the time, and nobody has done anything wrong. */
+const USUAL: ReadonlySet<string> = new Set(['ERR_CONTROL_CONNECTION', 'ERR_CONTROL_USER', 'ERR_CONTROL_GONE']);
 
 function isPageRefusal(code: string): boolean {
   return code === 'ERR_CONTROL_PAGE' || code === 'ERR_CONTROL_HOST';

@@ -4,47 +4,56 @@
  * Pushpin's paths are exact, and answered in the format that Accept chooses; the views are always JSON.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { channelNameFault, parseItems } from '@holdfast/grip';
+import { channelNameFault, type Item, ItemWarnings, parseItems } from '@holdfast/grip';
+import { bodyItem, bodyItemQuery } from './body-item.js';
 import type { Callbacks } from './callbacks/callbacks.js';
 import { callbackRoutes } from './callbacks/routes.js';
+import { connectionRoutes } from './connection-routes.js';
 import {
   type Answer,
   answerTo,
-  bodyTooLarge,
-  codingMalformed,
   drainFinal,
   forbidden,
   lengthRequired,
   nameRefused,
   published,
+  publishedTo,
   root,
   shown,
-  unknownCoding,
   updated,
 } from './http/answer.js';
-import { codingOf, decodeBody } from './http/body.js';
 import type { Format } from './http/negotiate.js';
-import type { Principal, Route, RouteCall, Scope } from './http/router.js';
+import { checkCoding, plainBody } from './http/plain-body.js';
+import { preferredWait } from './http/prefer.js';
+import type { Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';
 import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
+import { type ChannelHistory, historyQuery } from './views/channel-history.js';
 import type { ChannelTaps } from './views/channel-taps.js';
-import type { ClusterViews } from './views/cluster-views.js';
+import { ANSWER_WITHIN_MS, type ClusterViews } from './views/cluster-views.js';
+import { REACH_MAX_MS, reachChannels } from './views/reach.js';
+import type { TokenRevocations } from './views/token-revocations.js';
 
 /** What a handler of the control API gets. */
 export interface ControlCall extends RouteCall {
   readonly headers: IncomingHttpHeaders;
   /** Whole, and still in its Content-Encoding. */
   readonly body: Buffer;
+  /** Of the answer. */
+  readonly format: Format;
   /** For answers that go on. */
   readonly response: ServerResponse;
   /** To be called with the number of items that such an answer had, when it is over. */
   readonly ended: (items: number) => void;
+  /** To be called at once by a handler that hands over what is published only when this has resolved, which must not reject. */
+  readonly handsOverAfter: (until: Promise<unknown>) => void;
 }
 
 /**
  * Answers a request. Undefined when the answer has begun, and goes on for as long as the client stays. What is published has been
- * handed over when it returns, so that pipelined requests keep their order. Never rejects.
+ * handed over when it returns, or is at once after what `handsOverAfter` got, so that pipelined requests keep their order. Never
+ * rejects.
  */
 export type ControlHandler = (call: ControlCall) => Promise<Answer | undefined> | Answer;
 
@@ -59,9 +68,9 @@ export interface ControlRoute extends Route<ControlHandler> {
 }
 
 /** What a handler gets of a request that has come whole. */
-export type WholeCall = Omit<ControlCall, 'response' | 'ended'>;
+export type WholeCall = Omit<ControlCall, 'response' | 'ended' | 'handsOverAfter'>;
 
-/** Answers one. As with `ControlHandler`, what is published has been handed over when it returns. Never rejects. */
+/** Answers one. What is published has been handed over when it returns. Never rejects. */
 export type WholeHandler = (call: WholeCall) => Promise<Answer>;
 
 /** How the control API looks at the nodes. */
@@ -69,6 +78,8 @@ export interface ControlViews {
   readonly cluster: ClusterViews;
   /** Closed with the server. */
   readonly taps: ChannelTaps;
+  /** Left out, its path is not there. */
+  readonly history?: ChannelHistory | undefined;
 }
 
 /** `draining`: `shutdown_delay` or `shutdown_window` is under way. `drained`: both are over. `stopping`: the process is about to end. */
@@ -97,8 +108,10 @@ export interface ControlRoutesOptions {
   readonly publisher: Publisher;
   /** Request body, in bytes, without chunk framing; of a compressed one both as it is sent and as it comes out. Over: 413. */
   readonly pushInHttpMaxBodySize: number;
-  /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
+  /** What is behind /nodes, /channels/, /connections/ and /users/; left out, these paths are not there. */
   readonly views?: ControlViews | undefined;
+  /** Of clients; left out, their path is not there. */
+  readonly tokens?: TokenRevocations | undefined;
   /** Of this node; left out, its path is not there. */
   readonly drain?: NodeDrainPort | undefined;
   /** What is behind /subscriptions; left out, its paths are not there. */
@@ -112,25 +125,56 @@ export function controlRoutes({
   publisher,
   pushInHttpMaxBodySize,
   views,
+  tokens,
   drain,
   callbacks,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
-  const publish = async (call: WholeCall): Promise<Answer> => {
-    const since = performance.now();
-    const answer = await answerPublish(publisher, call, pushInHttpMaxBodySize);
-    publisher.ended(controlResult(answer.status), since);
-    return answer;
-  };
+  const parts = { publisher, cluster: views?.cluster, pushInHttpMaxBodySize };
+  const timed =
+    (read: ReadItems) =>
+    async (call: PublishCall): Promise<Answer> => {
+      const since = performance.now();
+      const answer = await answerPublish(parts, call, read);
+      publisher.ended(controlResult(answer.status), since);
+      return answer;
+    };
+  const publish = timed((body, _, warnings) => parseItems(body, warnings));
+  const publishBody = timed((body, { params: { channel = '' }, query }) => [bodyItem(channel, query, body)]);
+  const publishing = { method: 'POST', scope: 'publish', check: checkPublish } as const;
+  const bodyQuery = { names: [...bodyItemQuery, 'reach'], others: 'elsewhere' } as const;
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
-    { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish, whole: publish },
+    {
+      ...publishing,
+      path: '/publish/?',
+      query: { names: ['reach'], others: 'elsewhere' },
+      handler: publish,
+      whole: publish,
+    },
+    { ...publishing, path: '/publish/{channel+}', query: bodyQuery, handler: publishBody },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
+    ...(views === undefined
+      ? []
+      : connectionRoutes({ cluster: views.cluster, channelNameMax, bodyMax: pushInHttpMaxBodySize })),
+    ...(tokens === undefined ? [] : [revokeRoute(tokens)]),
     ...(drain === undefined ? [] : drainRoutes(drain)),
     ...(callbacks === undefined ? [] : callbackRoutes(callbacks)),
   ];
+}
+
+/** A user may be on any channel: a key for some may not have it. */
+function revokeRoute(tokens: TokenRevocations): ControlRoute {
+  return {
+    method: 'POST',
+    path: '/tokens/revoke/?',
+    scope: 'disconnect',
+    format: 'json',
+    handler: ({ principal, body }) =>
+      principal === undefined || principal.isUnlimited('disconnect') ? tokens.revoke(body) : forbidden,
+  };
 }
 
 /** A drain is about all connections of the node: a key for some channels may not have it. */
@@ -160,7 +204,7 @@ function drainRoutes(drain: NodeDrainPort): ControlRoute[] {
   ];
 }
 
-function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): ControlRoute[] {
+function viewRoutes({ cluster, taps, history }: ControlViews, channelNameMax: number): ControlRoute[] {
   /** Of a channel whose name may be one, to a caller that may see it: others have no items, and nobody on them. */
   const named =
     (scope: Scope, show: (name: string, call: ControlCall) => ReturnType<ControlHandler>): ControlHandler =>
@@ -188,6 +232,12 @@ function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): Co
     ),
     view(
       'GET',
+      '/channels/{name}/members',
+      'view',
+      named('view', (name) => cluster.answer({ about: 'members', name })),
+    ),
+    view(
+      'GET',
       '/channels/{name}/items',
       'tap',
       named('tap', (name, { principal, response, ended }) => {
@@ -195,33 +245,32 @@ function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): Co
         return taps.serve(name, response, caller);
       }),
     ),
-    view('GET', '/connections/{id+}', 'view', ({ params: { id = '' }, principal }) =>
-      viewOf(cluster, id, 'view', principal),
-    ),
-    view('DELETE', '/connections/{id+}', 'disconnect', async ({ params: { id = '' }, principal }) => {
-      // A connection may be on channels that its key does not cover: they are known only once it was looked at.
-      const isFree = principal === undefined || principal.isUnlimited('disconnect');
-      const seen = isFree ? undefined : await viewOf(cluster, id, 'disconnect', principal);
-      return seen === undefined || seen.status === 200 ? cluster.answer({ about: 'disconnect', id }) : seen;
-    }),
+    ...(history === undefined
+      ? []
+      : [
+          {
+            ...view(
+              'GET',
+              '/channels/{name}/history',
+              'tap',
+              named('tap', (name, { query = '' }) => history.page(name, query)),
+            ),
+            query: { names: historyQuery, others: 'refused' } as const,
+          },
+          view(
+            'DELETE',
+            '/channels/{name}/history',
+            'disconnect',
+            named('disconnect', (name) => history.remove(name)),
+          ),
+        ]),
   ];
-}
-
-/** A connection, to a caller that may do this on all the channels that it is on. One that is on none is of no caller with limits. */
-async function viewOf(cluster: ClusterViews, id: string, scope: Scope, principal?: Principal): Promise<Answer> {
-  const answer = await cluster.answer({ about: 'connection', id });
-  if (principal === undefined || answer.status !== 200 || principal.isUnlimited(scope)) return answer;
-  const { channels } = answer.view as { readonly channels?: unknown };
-  const isCovered = (channel: unknown) =>
-    typeof channel === 'string' && principal.refuseChannel(scope, channel) === undefined;
-  return Array.isArray(channels) && channels.length > 0 && channels.every(isCovered) ? answer : forbidden;
 }
 
 /** Without any framing the body is lost (HTTP/1.0 clients that end it by closing), and an empty one is no publish. */
 function checkPublish(headers: IncomingHttpHeaders): Answer | undefined {
   const isFramed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  if (!isFramed) return lengthRequired;
-  return codingOf(headers) === 'unknown' ? unknownCoding : undefined;
+  return isFramed ? checkCoding(headers) : lengthRequired;
 }
 
 /** The trace that a publisher says it is in. Of fields that came twice node makes one, with a comma between. */
@@ -230,21 +279,49 @@ function traceOf({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext
   return readTraceContext(valuesOf(traceparent), valuesOf(tracestate));
 }
 
-/** No `await` before the publisher is called. */
+/** A publish, whole or not; only where it can wait for something else may its reach be counted. */
+type PublishCall = WholeCall & Partial<Pick<ControlCall, 'handsOverAfter'>>;
+
+/** Makes the items of a body, whose coding has been taken off. Throws the `GripError` of one that is bad. */
+type ReadItems = (body: Buffer, call: PublishCall, warnings: ItemWarnings | undefined) => Item[];
+
+interface PublishParts extends Pick<ControlRoutesOptions, 'publisher' | 'pushInHttpMaxBodySize'> {
+  /** Undefined where nodes cannot be asked. */
+  readonly cluster: ClusterViews | undefined;
+}
+
+/** How long the nodes may take to count the reach, in ms, and whether that was preferred; undefined where nobody asks for it. */
+function askedReach({ headers, query }: WholeCall): { readonly ms: number; readonly isPreferred: boolean } | undefined {
+  const preferred = preferredWait(headers.prefer);
+  if (preferred !== undefined) return { ms: Math.min(preferred, REACH_MAX_MS), isPreferred: true };
+  return new URLSearchParams(query).get('reach') === '1' ? { ms: ANSWER_WITHIN_MS, isPreferred: false } : undefined;
+}
+
+/** No `await` before the publisher is called, unless later requests of the connection wait too. */
 async function answerPublish(
-  publisher: Publisher,
-  { body, headers, principal }: WholeCall,
-  pushInHttpMaxBodySize: number,
+  { publisher, cluster, pushInHttpMaxBodySize }: PublishParts,
+  call: PublishCall,
+  read: ReadItems,
 ): Promise<Answer> {
-  const coding = codingOf(headers);
-  const plain = coding === undefined ? body : decodeBody(body, coding, pushInHttpMaxBodySize);
-  if (plain === 'too-large') return bodyTooLarge(pushInHttpMaxBodySize);
-  if (plain === 'malformed') return codingMalformed(coding as string);
+  const { body, headers, principal, format, handsOverAfter } = call;
+  const plain = plainBody({ body, headers }, pushInHttpMaxBodySize);
+  if (!Buffer.isBuffer(plain)) return plain;
   try {
-    const items = parseItems(plain);
+    const warnings = format === 'json' ? new ItemWarnings() : undefined;
+    const items = read(plain, call, warnings);
     const refused = principal?.refuseItems(items);
     if (refused !== undefined) return { ...refused, logged: { items: items.length } };
-    return published(await publisher.publish(items, publisher.followsTraces ? traceOf(headers) : undefined));
+    const trace = publisher.followsTraces ? traceOf(headers) : undefined;
+    const asked = cluster && handsOverAfter && askedReach(call);
+    if (asked === undefined || cluster === undefined || items.length === 0)
+      return published(await publisher.publish(items, trace, { warnings }), headers.accept !== undefined);
+    const counting = cluster.reach(reachChannels(items), asked.ms);
+    handsOverAfter?.(counting);
+    const reach = await counting;
+    const receipts = await publisher.publish(items, trace, { reach, warnings });
+    // What could not be counted is not said to have been.
+    if (reach === undefined) return published(receipts, true);
+    return publishedTo(receipts, reach.silent, asked.isPreferred ? asked.ms : undefined);
   } catch (error) {
     return answerTo(error);
   }

@@ -30,7 +30,7 @@ import { type ListenAddress, listen } from './http/listen.js';
 import { ListenerConnections, type Phase } from './http/listener-connections.js';
 import { type Format, negotiate } from './http/negotiate.js';
 import { PageGuard } from './http/page-guard.js';
-import { type Principal, Router } from './http/router.js';
+import { type Principal, type RouteFound, Router } from './http/router.js';
 import { type WholeAnswer, WholeConnections } from './http/whole-connections.js';
 import type { WholeRequest } from './http/whole-requests.js';
 import { describeRequest, type ReportedRequest, RequestReport } from './request-report.js';
@@ -38,7 +38,7 @@ import { type ControlRoute, controlRoutes, type WholeHandler } from './routes.js
 import { PacedLog } from './runtime/bounded-logs.js';
 import { uncontained } from './runtime/faults.js';
 import type { Log } from './runtime/log.js';
-import { Turns } from './runtime/turns.js';
+import { Turns, Waits } from './runtime/turns.js';
 import {
   CLOSE_GRACE_MS,
   type ControlServerOptions,
@@ -49,7 +49,7 @@ import {
 } from './server-options.js';
 
 /** The row of a request with the names in its path, or the answer where there is none. */
-type Target = { readonly row: ControlRoute; readonly params: Readonly<Record<string, string>> } | Answer;
+type Target = RouteFound<ControlRoute> | Answer;
 
 /** A request, and how it is to be answered. */
 interface Exchange extends ReportedRequest {
@@ -80,6 +80,8 @@ export class ControlServer {
   readonly #handshakes: Handshakes | undefined;
   readonly #callers = new Turns<Socket>();
   readonly #bodies = new Turns<Socket>();
+  /** For publishes that are handed over only when something is known. */
+  readonly #waits = new Waits<Socket>();
   readonly #report: RequestReport;
   readonly #whole: WholeConnections;
   #guard: PageGuard;
@@ -237,7 +239,7 @@ export class ControlServer {
       action: 'publish',
       principal: caller,
     } as const;
-    return publish({ params: {}, principal: caller, headers, body }).then((answer) => {
+    return publish({ params: {}, principal: caller, headers, body, format }).then((answer) => {
       this.#report.answered(reported, answer, body.length);
       return { ...wholeAnswer(answer, format), closes: answer.closes === true };
     });
@@ -288,6 +290,7 @@ export class ControlServer {
     const body = await this.#bodies.inTurn(socket, arrives, (bytes) => bytes);
     if (body === 'too-large') return this.#refuse(exchange, bodyTooLarge(this.#options.pushInHttpMaxBodySize));
     if (body === 'aborted') return this.#aborted(request);
+    for (let wait = this.#waits.of(socket); wait !== undefined; wait = this.#waits.of(socket)) await wait;
     this.#advance(socket, exchange, 'working');
     const answer = 'row' in target ? await this.#run(target, body, exchange) : target;
     if (answer === undefined) return this.#report.begun(exchange);
@@ -340,13 +343,15 @@ export class ControlServer {
 
   /** No `await` before the handler is called, so that pipelined requests keep their order. */
   #run(
-    { row, params }: Exclude<Target, Answer>,
+    { row, params, query }: Exclude<Target, Answer>,
     body: Buffer,
     exchange: Exchange,
   ): Promise<Answer | undefined> | Answer {
-    const { request, response, principal } = exchange;
+    const { request, response, principal, format } = exchange;
     const ended = (items: number) => this.#report.ended(exchange, items);
-    return row.handler({ params, principal, headers: request.headers, body, response, ended });
+    const handsOverAfter = (until: Promise<unknown>) => this.#waits.add(request.socket, until);
+    const { headers } = request;
+    return row.handler({ params, query, principal, headers, body, format, response, ended, handsOverAfter });
   }
 
   #refuse(exchange: Exchange, answer: Answer): void {

@@ -1,7 +1,9 @@
+import { parseItem } from '@holdfast/grip';
 import t from 'tap';
 import type { Acceptance, Backplane } from '../dist/index.js';
-import { ControlError, LocalBackplane, Publisher, silentLog } from '../dist/index.js';
+import { CauseLog, ControlError, LocalBackplane, Publisher, Reach, silentLog } from '../dist/index.js';
 import { streamItem } from './items.js';
+import { ManualClock } from './manual-clock.js';
 import { RecordingEvents, RecordingListener, RecordingLog } from './recorder.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -35,7 +37,7 @@ t.test('receipts name each item with its channel and subscribers, in order', asy
   const { publisher } = await setUp({ a: 3 });
   t.strictSame(await publisher.publish([streamItem('a', 'x', '1'), streamItem('b', 'y', '')]), [
     { id: '1', channel: 'a', subscribers: 3, nodes: 1 },
-    { id: '', channel: 'b', subscribers: 0, nodes: 0 },
+    { id: '', channel: 'b', subscribers: 0, nodes: 0, unreceived: true },
   ]);
 });
 
@@ -116,6 +118,64 @@ t.test('an item is logged at debug with channel, id and subscribers', async (t) 
   const { publisher, log } = await setUp({ a: 2 });
   await publisher.publish([streamItem('a', 'x', '1')]);
   t.match(log.at('debug'), [{ fields: { channel: 'a', id: '1', subscribers: 2 } }]);
+});
+
+t.test('items that reached nobody are counted and logged, one line for all of a moment', async (t) => {
+  const { events, log } = await setUp();
+  const acceptances: Acceptance[] = [
+    { duplicate: false, nodes: 0 },
+    { duplicate: false, nodes: 2 },
+    { duplicate: true },
+    { duplicate: false },
+  ];
+  const backplane = heldBackplane(async (messages) => acceptances.slice(0, messages.length));
+  const clock = new ManualClock();
+  const causes = new CauseLog(log, clock);
+  const publisher = new Publisher({ backplane, countSubscribers: noSubscribers, events, log: silentLog, causes });
+  const items = ['a', 'b', 'c', 'd'].map((channel) => streamItem(channel, 'x', '1'));
+  const receipts = await publisher.publish(items);
+  t.strictSame(
+    receipts.map(({ unreceived }) => unreceived),
+    [true, undefined, undefined, undefined],
+    'not where somebody may be, and no duplicate',
+  );
+  await publisher.publish([streamItem('e', 'x', '2')]);
+  t.strictSame(events.unreceivedItems, [1, 1]);
+  const line = { level: 'info', message: 'published items reached nobody' };
+  t.match(log.lines, [{ ...line, fields: { channel: 'a', id: '1', items: 1 } }]);
+  clock.advance(1_000);
+  t.match(log.lines[1], { ...line, fields: { channel: 'e', again: 1 } });
+});
+
+t.test('what has formats for nobody reaches nobody, however many are there', async (t) => {
+  const { publisher, events } = await setUp({ a: 3 });
+  const item = parseItem({ channel: 'a', id: '1', formats: { 'http-steam': { content: 'x' } } });
+  t.match(await publisher.publish([item]), [{ subscribers: 3, nodes: 1, unreceived: true }]);
+  t.strictSame(events.unreceivedItems, [1]);
+});
+
+t.test('a reach that was counted is in the receipt, of the kinds that the item has a format for', async (t) => {
+  const answer = (response: number, stream: number, ws: number) => [{ response, stream, ws, callback: 0 }];
+  const answers = [
+    { node: 'own', answer: answer(1, 2, 3) },
+    { node: 'other', answer: answer(10, 20, 30) },
+  ];
+  const backplane = heldBackplane(async () => [{ duplicate: false, nodes: 2 }]);
+  const options = { backplane, events: new RecordingEvents(), log: silentLog };
+  const publisher = new Publisher({ ...options, countSubscribers: () => undefined });
+  const receiptWith = async (reach: Reach) =>
+    (await publisher.publish([streamItem('a', 'x', '1')], undefined, { reach }))[0];
+  t.strictSame(await receiptWith(new Reach(['a'], answers, [], 'own')), {
+    id: '1',
+    channel: 'a',
+    subscribers: 6,
+    nodes: 2,
+    reach: { response: 0, stream: 22, ws: 0, callback: 0 },
+  });
+  const nobody = [{ node: 'own', answer: answer(5, 0, 5) }];
+  t.match(await receiptWith(new Reach(['a'], nobody, [], 'own')), { unreceived: true });
+  t.notMatch(await receiptWith(new Reach(['a'], nobody, ['silent'], 'own')), { unreceived: true }, 'it may be there');
+  t.strictSame(await receiptWith(new Reach(['b'], [], [], 'own')), { id: '1', channel: 'a', nodes: 2 });
 });
 
 t.test('errors carry code, side and cause', async (t) => {

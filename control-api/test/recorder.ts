@@ -1,10 +1,17 @@
 /** Recording ends of the ports: what a test looks at afterwards. */
-import type { BackplaneListener, Gap, Log, Message, PublishEvents } from '../dist/index.js';
+import type { BackplaneListener, Gap, ItemClaim, Log, Message, PublishEvents } from '../dist/index.js';
 import { label } from './items.js';
 
 /** A listener that keeps what it gets, and lets a test wait for a message instead of for a time. */
 export class RecordingListener implements BackplaneListener {
+  readonly claims = true;
   readonly messages: Message[] = [];
+  /** Ids of the items for one subscriber that it may give to its own. */
+  readonly given: string[] = [];
+  /** Whether it has a subscriber for such items. */
+  hasSubscriber = false;
+  /** Claims that are not answered yet. */
+  claiming = 0;
   readonly gaps: Gap[] = [];
   /** Called before a message is recorded. May throw. */
   before: (message: Message) => void = () => {};
@@ -17,9 +24,22 @@ export class RecordingListener implements BackplaneListener {
   onMessage(message: Message): void {
     this.before(message);
     this.messages.push(message);
+    if (message.type === 'item' && message.claim !== undefined) void this.#claim(message.id, message.claim);
     const arrived = label(message);
     for (const { wanted, resolve } of this.#waiting) if (wanted === arrived) resolve();
     this.#waiting = this.#waiting.filter(({ wanted }) => wanted !== arrived);
+  }
+
+  async #claim(id: string, claim: ItemClaim): Promise<void> {
+    if (!this.hasSubscriber) {
+      claim.pass();
+      return;
+    }
+    this.claiming++;
+    // An await of undefined would be answered later than it was granted.
+    const granted = claim.take();
+    if (granted === undefined || (await granted)) this.given.push(id);
+    this.claiming--;
   }
 
   onGap(gap: Gap): void {
@@ -39,6 +59,13 @@ export class RecordingEvents implements PublishEvents {
 
   published(items: number): void {
     this.seen.push(`published ${items}`);
+  }
+
+  /** How many items reached nobody, by call; beside `seen`. */
+  readonly unreceivedItems: number[] = [];
+
+  unreceived(items: number): void {
+    this.unreceivedItems.push(items);
   }
 
   recovered(): void {

@@ -28,7 +28,7 @@ t.test('unknown paths and methods are answered as without keys, and the root is 
     ['POST', '/', 200],
     ['GET', '/nowhere', 404],
     ['GET', '/publish/', 405],
-    ['POST', '/publish/x', 404],
+    ['POST', '/publish/x/y', 404],
     ['POST', `/publish/?key=${KEY}`, 404],
   ] as const)
     t.equal((await ask(method, path)).status, status, `${method} ${path}`);

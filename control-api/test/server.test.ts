@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap';
+import { LocalBackplane, silentLog } from '../dist/index.js';
 import { publishBody, startControl } from './control-fixture.js';
+import { rememberedIds } from './items.js';
 import { type RawAnswer, requestBytes } from './raw-client.js';
 
 const JSON_ACCEPT = { Accept: 'application/json' };
@@ -50,9 +52,52 @@ t.test('a client that asks for JSON gets a receipt per item', async (t) => {
     message: 'Published',
     items: [
       { id: '1', channel: 'a', subscribers: 2, nodes: 1 },
-      { id: '2', channel: 'b \u00e9', subscribers: 0, nodes: 0 },
+      { id: '2', channel: 'b \u00e9', subscribers: 0, nodes: 0, unreceived: true },
     ],
   });
+});
+
+t.test(
+  'a text says what reached nobody and what is a duplicate, unless there is no Accept, as with Pushpin',
+  async (t) => {
+    const { ask } = await startControl(t, { backplane: new LocalBackplane(silentLog, rememberedIds()) });
+    const text = { Accept: '*/*' };
+    const two = publishBody(['nobody', '1'], ['a', '1'], ['a', '1']);
+    const notes = [
+      'Note: items[0] reached nobody.',
+      'Note: not sent again, as the id was published on the channel a moment ago: items[2].',
+    ];
+    isText(t, await ask('POST', '/publish/', text, two), 200, `Published\n${notes.join('\n')}\n`);
+    isText(
+      t,
+      await ask('POST', '/publish/', text, publishBody(['nobody', '2'])),
+      200,
+      'Published\nNote: the item reached nobody.\n',
+    );
+    isText(t, await ask('POST', '/publish/', text, publishBody(['a', '2'])), 200, 'Published\n');
+    isText(t, await ask('POST', '/publish/', {}, publishBody(['nobody', '3'])), 200, 'Published\n');
+  },
+);
+
+t.test('a receipt in JSON warns of formats and members that mean nothing', async (t) => {
+  const { ask } = await startControl(t);
+  const item = {
+    channel: 'a',
+    chanel: 'b',
+    formats: { 'http-steam': {}, 'http-stream': { content: 'x', contnt: 'y' } },
+  };
+  const { items } = JSON.parse(
+    (await ask('POST', '/publish/', JSON_ACCEPT, JSON.stringify({ items: [item, item] }))).body,
+  );
+  const warnings = [
+    'unknown member "chanel" of the item',
+    'unknown format "http-steam": known are http-response, http-stream, ws-message and http-request',
+    'unknown member "contnt" of \'http-stream\'',
+  ];
+  t.strictSame(
+    items.map((receipt: { warnings?: unknown }) => receipt.warnings),
+    [warnings, warnings],
+  );
 });
 
 t.test('an item without id is receipted with the id made for it', async (t) => {

@@ -2,18 +2,23 @@
 import { Buffer } from 'node:buffer';
 import { GripError } from './errors.js';
 import { MAX_FILTERS } from './filters/filter.js';
+import { type Initial, parseInitial } from './position.js';
 import { hasControl } from './wire/head.js';
 import { type Element, paramValue, parseElement, splitElements } from './wire/params.js';
 import { textFromWire, wireFromText } from './wire/text.js';
 
-/** A subscription to one channel. All strings are Unicode text, comparable with those of a published item. */
+/** A subscription to one channel, or to all that a pattern matches. All strings are Unicode text, comparable with those of an item. */
 export interface Channel {
-  /** Exact name, without any route prefix. */
+  /** Exact name, or a pattern as it was written; without any route prefix. */
   readonly name: string;
+  /** It was said expressly that the name is a pattern: names may have any character. What it must look like is not checked here. */
+  readonly isPattern?: true;
   /** Id of the last item the origin has seen on this channel; absent if it does not track ids. May be empty. */
   readonly prevId?: string;
   /** Names of filters in the order in which they run; at most {@link MAX_FILTERS}; unknown names are kept. */
   readonly filters: readonly string[];
+  /** What a client that is new on the channel gets first; absent: nothing. */
+  readonly initial?: Initial;
 }
 
 /** Shared by all channels without filters, which are nearly all of them. */
@@ -21,9 +26,14 @@ const NO_FILTERS: readonly string[] = [];
 
 /**
  * Builds a channel; throws ERR_GRIP_INSTRUCT if it names more than {@link MAX_FILTERS} filters, or if its name or id is
- * longer than {@link MAX_NAME_BYTES}.
+ * longer than {@link MAX_NAME_BYTES}. A pattern has no prev-id: one that is given is left out.
  */
-export function makeChannel(name: string, prevId: string | undefined, filters: readonly string[]): Channel {
+export function makeChannel(
+  name: string,
+  prevId: string | undefined,
+  filters: readonly string[],
+  isPattern = false,
+): Channel {
   if (isLongName(name)) {
     throw new GripError('ERR_GRIP_INSTRUCT', `channel name of more than ${MAX_NAME_BYTES} bytes`);
   }
@@ -33,7 +43,16 @@ export function makeChannel(name: string, prevId: string | undefined, filters: r
   if (filters.length > MAX_FILTERS) {
     throw new GripError('ERR_GRIP_INSTRUCT', `too many filters for channel '${name}'`);
   }
+  // Many channels have ids of their own: one of them says nothing of where a client stands on a pattern.
+  if (isPattern) return { name, isPattern, filters };
   return prevId === undefined ? { name, filters } : { name, prevId, filters };
+}
+
+/** The channel, with what the texts `initial` and `since` say. Throws ERR_GRIP_INSTRUCT where they cannot be read. */
+export function withInitial(channel: Channel, initial: string | undefined, since: string | undefined): Channel {
+  const read = parseInitial(initial, since);
+  if (typeof read !== 'string') return read === undefined ? channel : { ...channel, initial: read };
+  throw new GripError('ERR_GRIP_INSTRUCT', `channel '${channel.name}': ${read}`);
 }
 
 /**
@@ -55,7 +74,10 @@ function channelOf({ value, params }: Element): Channel {
   const prevId = paramValue(params, 'prev-id');
   // Unlike every other parameter name, `filter` must be in lower case: so does Pushpin.
   const filters = params.filter(([name]) => name === 'filter').map(([, filter]) => textFromWire(filter));
-  return makeChannel(textFromWire(value), prevId === undefined ? undefined : textFromWire(prevId), filters);
+  const isPattern = paramValue(params, 'pattern') !== undefined;
+  const id = prevId === undefined ? undefined : textFromWire(prevId);
+  const channel = makeChannel(textFromWire(value), id, filters, isPattern);
+  return withInitial(channel, paramValue(params, 'initial'), paramValue(params, 'since'));
 }
 
 /**

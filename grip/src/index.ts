@@ -6,6 +6,7 @@ export { ResponseFilter, responseFilter } from './filters/content-filters.js';
 export { type FilterContext, filterNames, isKnownFilter, MAX_FILTERS } from './filters/filter.js';
 export { contentFilterMismatch, type FilterPlan, noFilters, planFilters, runFilters } from './filters/plan.js';
 export type { CallbackInstruct, CallbackStart } from './instruct/callback.js';
+export type { Expires } from './instruct/expires.js';
 export { gripFields, parseInstructHeaders, unknownGripFields } from './instruct/headers.js';
 export {
   type HoldMode,
@@ -25,19 +26,40 @@ export {
   type Formats,
   formatKeys,
   formatNames,
+  formatRows,
   kindRows,
   listFormats,
+  ownContent,
   type SubscriberKind,
   subscriberKinds,
-  withContent,
   zeroCounts,
 } from './item/formats.js';
 export type { HttpRequestFormat, HttpRequestSend } from './item/http-request.js';
 export type { HttpResponseFormat, HttpResponseSend } from './item/http-response.js';
 export type { HttpStreamFormat } from './item/http-stream.js';
-export { ITEM_OVERHEAD, type Item, itemBytes, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
+export {
+  ITEM_OVERHEAD,
+  type Item,
+  itemBytes,
+  itemToJson,
+  parseItem,
+  parseItemList,
+  parseItems,
+  parsePublished,
+} from './item/item.js';
+export { MAX_ITEM_CHANNELS, MAX_NAMED_CHANNELS } from './item/item-channels.js';
+export { ItemWarnings, itemMembers, MAX_ITEM_WARNINGS, MAX_WARNINGS } from './item/warnings.js';
 export type { WsMessageFormat, WsMessageSend } from './item/ws-message.js';
 export { isKeyError, type JwtClaims, type JwtKey, type JwtRead, peekJwt, readJwk, readJwtKey } from './jwt.js';
+export { MAX_PATTERN_STARS, matchesPattern, type Pattern, type PatternSegment, parsePattern } from './pattern.js';
+export {
+  formatPosition,
+  type Initial,
+  MAX_INITIAL_ITEMS,
+  type PositionText,
+  parseInitial,
+  parsePosition,
+} from './position.js';
 export { parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
 export type { Writable } from './wire/fields.js';
 export {
@@ -85,5 +107,6 @@ export {
   type WsControlInvalid,
   type WsKeepAlive,
   type WsSendDelayed,
+  type WsSubscribe,
 } from './ws/grip-mode.js';
 export { MAX_CONTROL_PAYLOAD, type WsMessageType } from './ws/message.js';

@@ -209,7 +209,11 @@ function openVerifier(key: SigKey): (token: string) => unknown {
 
 /** Signs payloads as they are, with a secret or a private key in PEM. Throws for a key that is not of the algorithm's kind. */
 export function tokenSigner(key: Buffer | string, algorithm: Algorithm, kid?: string): (payload: object) => string {
-  return createSigner({ key, algorithm, noTimestamp: true, ...(kid !== undefined && { kid }) });
+  const options = { key, algorithm, ...(kid !== undefined && { kid }) };
+  const plain = createSigner({ ...options, noTimestamp: true });
+  // Without a time stamp of its own fast-jwt takes away that of the payload.
+  const stamped = createSigner(options);
+  return (payload) => ('iat' in payload ? stamped(payload) : plain(payload));
 }
 
 /**

@@ -104,3 +104,11 @@ t.test('a name may have as many bytes as the limit, of whatever characters, and 
   t.equal(channelNameFault('\0'.repeat(2_000), Number.POSITIVE_INFINITY), undefined, 'without a limit');
   t.ok((channelNameFault('é\0'.repeat(2_000), 9)?.length ?? 0) < 100, 'a text is short, whatever the name');
 });
+
+t.test('a name that is said to be a pattern is one, without a prev-id', async (t) => {
+  t.strictSame(parseChannels(['orders-*; pattern, orders-*', 'a/*;prev-id=1;Pattern=x; filter=skip-self']), [
+    { name: 'orders-*', isPattern: true, filters: [] },
+    { name: 'orders-*', filters: [] },
+    { name: 'a/*', isPattern: true, filters: ['skip-self'] },
+  ]);
+});

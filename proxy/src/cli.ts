@@ -1,9 +1,9 @@
 /** The `holdfast` command: from arguments and environment to a running node, and what signals mean to it. */
 import { ControlError, checkZeroMqSpec, parseRedisUrl } from '@holdfast/control-api';
-import { checkCertificates } from './app/certificates.js';
 import { type LoadedConfig, loadConfig } from './app/load-config.js';
 import { HoldfastNode } from './app/node.js';
 import { ProcessGuard } from './app/process-guard.js';
+import { checkCertificates } from './app/tls/certificates.js';
 import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
 import { tokenMain } from './commands/token.js';

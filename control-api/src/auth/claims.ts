@@ -12,14 +12,18 @@ export const SKEW_S = 60;
 /** Until when a token counts, in ms since the epoch, or why it does not, for the log. */
 export type ClaimsRead = { readonly until: number } | { readonly fault: string };
 
-/** Looks at exp, which must be there, nbf and, where the key has an audience, aud. `now` is in ms since the epoch. */
+/**
+ * Looks at exp, which must be there, nbf and, where the key has an audience, aud. `now` is in ms since the epoch; `lateS` is for how
+ * many seconds after exp the token still counts.
+ */
 export function readClaims(
   { exp, nbf, aud, sub, jti }: JwtClaims,
   audience: string | undefined,
   now: number,
+  lateS = SKEW_S,
 ): ClaimsRead {
   if (!isTime(exp)) return { fault: exp === undefined ? 'it has no exp' : 'its exp is no number of seconds' };
-  const until = (exp + SKEW_S) * 1_000;
+  const until = (exp + lateS) * 1_000;
   if (now >= until) return { fault: 'it has expired' };
   if (nbf !== undefined) {
     if (!isTime(nbf)) return { fault: 'its nbf is no number of seconds' };

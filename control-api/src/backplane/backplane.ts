@@ -29,6 +29,24 @@ export interface ItemMessage {
    * earlier versions publish.
    */
   readonly headers?: ItemHeaders;
+  /**
+   * The prefix by the interest in which it has come (see {@link PrefixInterest}), set by the backplane; absent where it came by interest
+   * in its channel. Such a message has no position: those of its channel say nothing of what comes by the prefix.
+   */
+  readonly prefix?: string;
+  /** Of an item with `deliver: one`, for a listener that takes claims. Without it such an item may be shown, and is given to nobody. */
+  readonly claim?: ItemClaim;
+}
+
+/**
+ * The right to give an item with `deliver: one` to a subscriber, which one listener of the whole system gets, in turn. The listener answers
+ * once, and soon: others may be waiting for it.
+ */
+export interface ItemClaim {
+  /** It has a subscriber for the item. Undefined: it may give it; else resolves with whether it may. Never rejects. */
+  take(): Promise<boolean> | undefined;
+  /** It has none. */
+  pass(): void;
 }
 
 /** All nodes forget what they know about last ids, and bring their holds up to date from the origins. */
@@ -43,12 +61,14 @@ export type Message = ItemMessage | RecoverMessage;
 export interface Acceptance {
   /** An item with this id was accepted on this channel a moment ago: this one goes nowhere. Only for items with id. */
   readonly duplicate: boolean;
+  /** The channel has had an item of this version or a later one: this one goes nowhere. Only for items with a version. */
+  readonly stale?: true;
   /**
    * How many nodes had interest in the item's channel when it was accepted. Left out for a duplicate, for recover, and
-   * where it is not known.
+   * where it is not known, and for a stale item.
    */
   readonly nodes?: number;
-  /** Where the item stands, or, for a duplicate, where the first one does. Left out where items are not counted. */
+  /** Where the item stands, or, for a duplicate, where the first one does; for a stale one, the newest. Left out where items are not counted. */
   readonly position?: Position;
 }
 
@@ -61,6 +81,8 @@ export type GapReason = 'trimmed' | 'epoch' | 'rewound';
 /** Items of a channel that were, or may have been, accepted and will never reach this node. */
 export interface Gap {
   readonly channel: string;
+  /** They were to come by the interest in this prefix, of whichever channels; `channel` says nothing then. */
+  readonly prefix?: string;
   readonly reason: GapReason;
   /** The last item before the gap that this node got. */
   readonly after: Position;
@@ -70,6 +92,9 @@ export interface Gap {
 
 /** The receiving end on a node. Its methods are never called while another call is running, and must not throw. */
 export interface BackplaneListener {
+  /** It gives items to subscribers, and takes the claims of those with `deliver: one`. Left out: it is shown them without. */
+  readonly claims?: true;
+
   /**
    * Called once per message, in publish order per channel. A throw is caught and logged, and affects neither other
    * messages nor the publisher. May call any method of the backplane; what it publishes is delivered after the messages
@@ -134,8 +159,43 @@ export interface Backplane {
   readonly unavailableReason: string | undefined;
 }
 
-/** Where to begin: after an item that the reader has, named by its position or by its publisher's id. */
-export type HistoryStart = { readonly after: Position } | { readonly afterId: string };
+/**
+ * Interest in all channels whose names begin alike: what patterns are made from. Implemented by all backplanes that clients are
+ * served from. Independent of the interest in channels: an item comes once for its channel and once for each prefix of its name that
+ * there is interest in, with `prefix` set. What {@link Backplane} says of the interest in a channel holds for that in a prefix, and
+ * the items of each channel come by it in the order in which they come by the channel.
+ */
+export interface PrefixInterest {
+  /** As `Backplane.subscribe`. The prefix is not empty unless all items are meant, and is exact: no character has a meaning. */
+  subscribePrefix(prefix: string): Promise<void> | undefined;
+
+  /** As `Backplane.unsubscribe`. */
+  unsubscribePrefix(prefix: string): void;
+}
+
+/** The interest in prefixes of a backplane, if it has any. */
+export function prefixInterestOf(backplane: Backplane): PrefixInterest | undefined {
+  const { subscribePrefix, unsubscribePrefix } = backplane as Partial<PrefixInterest>;
+  if (typeof subscribePrefix !== 'function' || typeof unsubscribePrefix !== 'function') return undefined;
+  return {
+    subscribePrefix: subscribePrefix.bind(backplane),
+    unsubscribePrefix: unsubscribePrefix.bind(backplane),
+  };
+}
+
+/**
+ * Where to begin: after an item that the reader has, named by its position or by its publisher's id; or so many items before the
+ * newest, or before the one at a position.
+ */
+export type HistoryStart = { readonly after: Position } | { readonly afterId: string } | LastItems;
+
+/** The last items, or those before one: as many as are kept of so many. */
+export interface LastItems {
+  /** At least 1. */
+  readonly last: number;
+  /** Left out: the newest is the last of them. */
+  readonly before?: Position;
+}
 
 /** A part of a channel's history without holes. */
 export interface HistoryPage {
@@ -154,7 +214,8 @@ export interface HistoryPage {
 export interface History {
   /**
    * Reads at most `limit` items of a channel that follow `start`. Resolves with undefined when that cannot be done without
-   * a hole: the start, or an item after it, is not kept any more, or the epoch has changed. Rejects with `ControlError`
+   * a hole: the start, or an item after it, is not kept any more, or the epoch has changed. The last items are as many as there
+   * are: none for a channel without any. Their page is complete when it ends where they do. Rejects with `ControlError`
    * as `Backplane.publish` does. Interest in the channel is not needed.
    */
   read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined>;
@@ -163,15 +224,29 @@ export interface History {
    * Where the newest item of a channel stands, of those that have reached this node's listener or were accepted before
    * it had interest: a reader that has nothing yet may ask later for what it missed since. Offset 0 where there was none.
    * Resolves with undefined where the channel is not counted. Rejects as {@link read} does.
+   *
+   * With `ago`, in ms: where the channel stood so long before the call, or earlier; and where that cannot be known, as items from that
+   * time are gone, a position from which nothing can be read without a hole.
    */
-  head(channel: string): Promise<Position | undefined>;
+  head(channel: string, ago?: number): Promise<Position | undefined>;
+
+  /**
+   * Forgets the items of a channel that are kept. Its count goes on: who asks later for what followed one of them learns that it is
+   * gone. Items under way are delivered. Rejects as {@link read} does.
+   */
+  remove(channel: string): Promise<void>;
 }
 
 /** The history of a backplane, if it keeps any. */
 export function historyOf(backplane: Backplane): History | undefined {
-  const { read, head } = backplane as Partial<History>;
-  if (typeof read !== 'function' || typeof head !== 'function') return undefined;
-  return { read: read.bind(backplane), head: head.bind(backplane) };
+  const { read, head, remove } = backplane as Partial<History>;
+  if (typeof read !== 'function' || typeof head !== 'function' || typeof remove !== 'function') return undefined;
+  return { read: read.bind(backplane), head: head.bind(backplane), remove: remove.bind(backplane) };
+}
+
+/** A position from which nothing can be read, where the item at `offset` is the oldest that is kept and some before it may be gone. */
+export function beforeHole(epoch: string, offset: number): Position {
+  return { epoch, offset: Math.max(0, offset - 2) };
 }
 
 /**
@@ -179,17 +254,19 @@ export function historyOf(backplane: Backplane): History | undefined {
  * publisher nor the messages that follow. Made once for each start, so that nothing is allocated for a message.
  */
 export class GuardedListener implements BackplaneListener {
+  readonly claims?: true;
   readonly #listener: BackplaneListener;
   readonly #faults: Containment;
 
   constructor(listener: BackplaneListener, faults: Containment) {
     this.#listener = listener;
     this.#faults = faults;
+    if (listener.claims) this.claims = true;
   }
 
   onMessage(message: Message): void {
     try {
-      this.#listener.onMessage(message);
+      this.#listener.onMessage(this.claims ? message : shownTo(message));
     } catch (error) {
       this.#faults.caught('backplane', error);
     }
@@ -202,4 +279,12 @@ export class GuardedListener implements BackplaneListener {
       this.#faults.caught('backplane', error);
     }
   }
+}
+
+/** As a listener gets it that takes no claims: it has passed. */
+function shownTo(message: Message): Message {
+  if (message.type !== 'item' || message.claim === undefined) return message;
+  const { claim, ...shown } = message;
+  claim.pass();
+  return shown;
 }

@@ -10,8 +10,13 @@ import {
   GuardedListener,
   type History,
   historyOf,
+  type ItemMessage,
   type Message,
+  type PrefixInterest,
+  prefixInterestOf,
 } from './backplane.js';
+import { offerInTurn } from './claims.js';
+import { InterestTable } from './interest-table.js';
 
 /** Follows the interest of the whole process in channels. Calls must not throw. */
 export interface InterestFollower {
@@ -36,12 +41,6 @@ export interface BackplaneHubOptions {
   readonly faults?: Containment;
 }
 
-interface Interest {
-  readonly shares: Set<HubShare>;
-  /** Until the backplane behind has the channel live: one promise for all shares. */
-  pending: Promise<void> | undefined;
-}
-
 /**
  * Hands out shares of one backplane. Each is a `Backplane` for one consumer in this process, with all that the contract
  * says of a node. Towards the backplane behind they are one node: an item counts one, however many have interest.
@@ -49,20 +48,51 @@ interface Interest {
 export class BackplaneHub {
   readonly #options: BackplaneHubOptions;
   readonly #shares = new Set<HubShare>();
-  readonly #channels = new Map<string, Interest>();
+  readonly #channels: InterestTable<HubShare>;
+  readonly #prefixes: InterestTable<HubShare>;
   #starting: Promise<void> | undefined;
 
   constructor(options: BackplaneHubOptions) {
     this.#options = options;
+    const { inner, followers = [] } = options;
+    this.#channels = new InterestTable(
+      {
+        subscribe: (channel) => inner.subscribe(channel),
+        unsubscribe: (channel) => inner.unsubscribe(channel),
+        opened: (channel) => {
+          for (const follower of followers) follower.subscribed(channel);
+        },
+        closed: (channel) => {
+          for (const follower of followers) follower.unsubscribed(channel);
+        },
+        joined: (share, channel, shares) => this.#audienceOf(share, shares)?.subscribed(channel),
+        left: (share, channel, shares) => this.#audienceOf(share, shares)?.unsubscribed(channel),
+      },
+      (share) => share.channels,
+    );
+    const prefixes = prefixInterestOf(inner);
+    this.#prefixes = new InterestTable(
+      {
+        subscribe: (prefix) => prefixes?.subscribePrefix(prefix),
+        unsubscribe: (prefix) => prefixes?.unsubscribePrefix(prefix),
+        opened() {},
+        closed() {},
+        joined() {},
+        left() {},
+      },
+      (share) => share.prefixes,
+    );
   }
 
   /** Starts the backplane behind, once, however often it is called; rejects as `Backplane.start` does. */
   start(): Promise<void> {
     this.#starting ??= this.#options.inner.start({
+      claims: true,
       onMessage: (message) => this.#distribute(message),
       onGap: (gap) => {
         this.#options.onGap?.(gap);
-        for (const share of this.#interested(gap.channel)) share.deliverGap(gap);
+        const shares = gap.prefix === undefined ? this.#channels.of(gap.channel) : this.#prefixes.of(gap.prefix);
+        for (const share of shares) share.deliverGap(gap);
       },
     });
     return this.#starting;
@@ -78,8 +108,10 @@ export class BackplaneHub {
         await this.start();
         this.#shares.add(share);
       },
-      subscribe: (share, channel) => this.#subscribe(share, channel),
-      unsubscribe: (share, channel) => this.#unsubscribe(share, channel),
+      subscribe: (share, channel) => this.#channels.subscribe(share, channel),
+      unsubscribe: (share, channel) => this.#channels.unsubscribe(share, channel),
+      subscribePrefix: (share, prefix) => this.#prefixes.subscribe(share, prefix),
+      unsubscribePrefix: (share, prefix) => this.#prefixes.unsubscribe(share, prefix),
       leave: (share) => this.#leave(share),
     });
   }
@@ -99,6 +131,11 @@ export class BackplaneHub {
     return historyOf(this.#options.inner) !== undefined;
   }
 
+  /** That of the backplane behind, for a caller that needs no share; undefined where it keeps none. */
+  get history(): History | undefined {
+    return historyOf(this.#options.inner);
+  }
+
   /** How many channels this process has interest in. */
   get channels(): number {
     return this.#channels.size;
@@ -110,88 +147,49 @@ export class BackplaneHub {
     await this.#options.inner.close();
   }
 
-  #subscribe(share: HubShare, channel: string): Promise<void> | undefined {
-    const { inner, followers = [] } = this.#options;
-    if (share.channels.has(channel)) return this.#channels.get(channel)?.pending;
-    share.channels.add(channel);
-    const known = this.#channels.get(channel);
-    this.#audienceOf(share, known)?.subscribed(channel);
-    if (known !== undefined) {
-      known.shares.add(share);
-      return known.pending;
-    }
-    const interest: Interest = { shares: new Set([share]), pending: undefined };
-    this.#channels.set(channel, interest);
-    for (const follower of followers) follower.subscribed(channel);
-    interest.pending = inner.subscribe(channel)?.then(
-      () => {
-        interest.pending = undefined;
-      },
-      (error) => {
-        // Withdrawn by the backplane behind. A newer interest in the same channel is not concerned.
-        if (this.#channels.get(channel) === interest) {
-          for (const one of interest.shares) one.channels.delete(channel);
-          if ([...interest.shares].some(({ watches }) => !watches)) this.#options.audience?.unsubscribed(channel);
-          this.#forget(channel);
-        }
-        throw error;
-      },
-    );
-    return interest.pending;
-  }
-
-  #unsubscribe(share: HubShare, channel: string): void {
-    share.channels.delete(channel);
-    const interest = this.#channels.get(channel);
-    if (!interest?.shares.delete(share)) return;
-    this.#audienceOf(share, interest)?.unsubscribed(channel);
-    if (interest.shares.size > 0) return;
-    this.#forget(channel);
-    this.#options.inner.unsubscribe(channel);
-  }
-
   /** The audience, where this share is the first to come or the last to go of those that serve clients on a channel. */
-  #audienceOf(share: HubShare, others: Interest | undefined): InterestFollower | undefined {
+  #audienceOf(share: HubShare, others: Iterable<HubShare>): InterestFollower | undefined {
     const { audience } = this.#options;
     if (audience === undefined || share.watches) return undefined;
-    for (const other of others?.shares ?? []) if (other !== share && !other.watches) return undefined;
+    for (const other of others) if (other !== share && !other.watches) return undefined;
     return audience;
-  }
-
-  #forget(channel: string): void {
-    this.#channels.delete(channel);
-    for (const follower of this.#options.followers ?? []) follower.unsubscribed(channel);
   }
 
   #leave(share: HubShare): void {
     this.#shares.delete(share);
-    // Its own, and not all of the process, among which those of a tap or a worker are few.
-    for (const channel of share.channels) this.#unsubscribe(share, channel);
+    this.#channels.leave(share);
+    this.#prefixes.leave(share);
   }
 
   #distribute(message: Message): void {
     if (message.type === 'recover') {
       for (const share of [...this.#shares]) share.deliver(message);
-      return;
-    }
-    const interest = this.#channels.get(message.item.channel);
-    if (interest === undefined) return;
-    const { shares } = interest;
-    // Most channels have one consumer: nothing is allocated for it.
-    if (shares.size > 1) for (const share of this.#interested(message.item.channel)) share.deliver(message);
-    else {
-      for (const share of shares) {
-        share.deliver(message);
-        break;
-      }
-    }
+    } else if (message.prefix !== undefined) deliver(this.#prefixes, message.prefix, message);
+    else deliver(this.#channels, message.item.channel, message);
   }
+}
 
-  /** A share that joins during a delivery does not get it; one that leaves during it does not either. */
-  *#interested(channel: string): Iterable<HubShare> {
-    const interest = this.#channels.get(channel);
-    if (interest === undefined) return;
-    for (const share of [...interest.shares]) if (interest.shares.has(share)) yield share;
+/** Most channels have one consumer: nothing is allocated for it. */
+function deliver(interest: InterestTable<HubShare>, name: string, message: ItemMessage): void {
+  const shares = interest.sharesOf(name);
+  const { claim } = message;
+  if (claim !== undefined) {
+    const all = [...(shares ?? [])];
+    offerInTurn(message, claim, {
+      all,
+      has: (share) => interest.sharesOf(name)?.has(share) === true,
+      asked: (share) => interest.putLast(share, name),
+      denied: (share) => interest.putFirst(share, name),
+    });
+    return;
+  }
+  if (shares === undefined) return;
+  if (shares.size > 1) for (const share of interest.of(name)) share.deliver(message);
+  else {
+    for (const share of shares) {
+      share.deliver(message);
+      break;
+    }
   }
 }
 
@@ -200,23 +198,28 @@ interface ShareOwner {
   start(share: HubShare): Promise<void>;
   subscribe(share: HubShare, channel: string): Promise<void> | undefined;
   unsubscribe(share: HubShare, channel: string): void;
+  subscribePrefix(share: HubShare, prefix: string): Promise<void> | undefined;
+  unsubscribePrefix(share: HubShare, prefix: string): void;
   leave(share: HubShare): void;
 }
 
 /** One consumer's part of a {@link BackplaneHub}. Closing it withdraws its interest and leaves the others alone. */
-export class HubShare implements Backplane {
+export class HubShare implements Backplane, PrefixInterest {
   /** Only where the backplane behind has it; see {@link historyOf}. */
   readonly read?: History['read'];
   readonly head?: History['head'];
+  readonly remove?: History['remove'];
   /** In which it has interest; kept by the hub. */
   readonly channels = new Set<string>();
+  /** The same of prefixes. */
+  readonly prefixes = new Set<string>();
   /** It serves no clients. */
   readonly watches: boolean;
   readonly #inner: Backplane;
   readonly #faults: Containment;
   readonly #owner: ShareOwner;
   #state: 'new' | 'live' | 'closed' = 'new';
-  #listener: BackplaneListener | undefined;
+  #listener: GuardedListener | undefined;
 
   /** Made by the hub. */
   constructor({ inner, log, faults }: BackplaneHubOptions, watches: boolean, owner: ShareOwner) {
@@ -227,7 +230,8 @@ export class HubShare implements Backplane {
     const history = historyOf(inner);
     if (history === undefined) return;
     this.read = (...asked) => this.#refusal() ?? history.read(...asked);
-    this.head = (channel) => this.#refusal() ?? history.head(channel);
+    this.head = (...asked) => this.#refusal() ?? history.head(...asked);
+    this.remove = (channel) => this.#refusal() ?? history.remove(channel);
   }
 
   async start(listener: BackplaneListener): Promise<void> {
@@ -253,6 +257,14 @@ export class HubShare implements Backplane {
     this.#owner.unsubscribe(this, channel);
   }
 
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    return this.#refusal() ?? this.#owner.subscribePrefix(this, prefix);
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    this.#owner.unsubscribePrefix(this, prefix);
+  }
+
   close(): Promise<void> {
     if (this.#state !== 'closed') {
       this.#state = 'closed';
@@ -264,6 +276,11 @@ export class HubShare implements Backplane {
 
   get unavailableReason(): string | undefined {
     return this.#inner.unavailableReason;
+  }
+
+  /** For the hub: whether its consumer takes claims. */
+  get claims(): boolean {
+    return this.#listener?.claims === true;
   }
 
   /** Called by the hub. */

@@ -27,6 +27,8 @@ export interface IdCacheEvents {
 export interface RecentIds {
   /** True if the id was seen on this channel within the time: a duplicate. Otherwise it is remembered from now on. */
   seen(channel: string, id: string): boolean;
+  /** The item with this id goes nowhere for another reason: one that comes again is no duplicate of it. */
+  forget(channel: string, id: string): void;
 }
 
 /** What an {@link IdCache} is made of. */
@@ -78,6 +80,12 @@ export class IdCache implements RecentIds {
     this.#young.set(key, now + this.#idCacheTtl);
     this.#timer ??= this.#clock.after(this.#idCacheTtl, () => this.#age());
     return false;
+  }
+
+  forget(channel: string, id: string): void {
+    const key = keyOf(channel, id);
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 
   /** How many ids are held, some of which may be past their time. */

@@ -1,8 +1,15 @@
 /** The history of the channels of one process: positions, and the last items of each channel within bounds. */
-import { Buffer } from 'node:buffer';
-import { contentOf, formatKeys, ITEM_OVERHEAD, type Item, itemBytes, withContent } from '@holdfast/grip';
+import { ITEM_OVERHEAD, type Item, itemBytes, ownContent } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
-import type { History, HistoryPage, HistoryStart, ItemMessage, Position } from './backplane.js';
+import {
+  beforeHole,
+  type History,
+  type HistoryPage,
+  type HistoryStart,
+  type ItemMessage,
+  type LastItems,
+  type Position,
+} from './backplane.js';
 
 /**
  * Bytes that the items of all channels take in memory, all of each item counted. Beyond that the channels published to least
@@ -30,6 +37,9 @@ export const PAGE_BYTES = 4 * 2 ** 20;
  * @over their count starts again: a client that reconnects to one is not served from the history
  */
 export const MAX_COUNTED_CHANNELS = 100_000;
+
+/** The last items of a channel that is not counted. */
+const NOTHING: HistoryPage = { messages: [], end: { epoch: '', offset: 0 }, complete: true };
 
 /** What a channel with items costs beside them and its name. */
 const CHANNEL_OVERHEAD = 512;
@@ -64,6 +74,8 @@ interface Channel {
   /** Those before `first` have gone: their places are empty. */
   kept: (Kept | undefined)[];
   first: number;
+  /** When the newest item was accepted of those that are not kept any more. */
+  gone: number;
 }
 
 /**
@@ -122,22 +134,38 @@ export class LocalHistory implements History {
 
   read(name: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
     if (!this.#isOn()) return Promise.resolve(undefined);
-    const channel = this.#channels.get(name);
+    // Anybody may ask for the last items of any name: only channels with interest are counted for that.
+    const isNew = 'last' in start && !this.#channels.has(name);
+    if (isNew && !this.#isKept(name)) return Promise.resolve(start.before === undefined ? NOTHING : undefined);
+    const channel = isNew ? this.#open(name) : this.#channels.get(name);
     if (channel === undefined) return Promise.resolve(undefined);
     this.#expire(name, channel);
-    const from = startOf(channel, start);
-    if (from === undefined) return Promise.resolve(undefined);
+    const part = 'last' in start ? lastOf(channel, start) : restOf(channel, start);
+    if (part === undefined) return Promise.resolve(undefined);
     const { kept, epoch, count } = channel;
-    const messages = pageOf(kept, from, limit);
-    const offset = count - (kept.length - from) + messages.length;
-    return Promise.resolve({ messages, end: { epoch, offset }, complete: offset === count });
+    const { from, to } = part;
+    const messages = pageOf(kept, from, Math.min(limit, to - from));
+    const ends = from + messages.length;
+    return Promise.resolve({
+      messages,
+      end: { epoch, offset: count - (kept.length - ends) },
+      complete: ends === to,
+    });
   }
 
-  head(name: string): Promise<Position | undefined> {
+  head(name: string, ago?: number): Promise<Position | undefined> {
     if (!this.#isOn()) return Promise.resolve(undefined);
     const channel = this.#open(name);
-    channel.at = this.#options.clock.monotonic();
-    return Promise.resolve({ epoch: channel.epoch, offset: channel.count });
+    const now = this.#options.clock.monotonic();
+    channel.at = now;
+    const { epoch, count } = channel;
+    return Promise.resolve(ago === undefined ? { epoch, offset: count } : standAt(channel, now - ago));
+  }
+
+  remove(name: string): Promise<void> {
+    const channel = this.#channels.get(name);
+    if (channel !== undefined) while (!isEmpty(channel)) this.#dropFirst(name, channel);
+    return Promise.resolve();
   }
 
   /** Forgets everything. */
@@ -167,7 +195,14 @@ export class LocalHistory implements History {
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
     const epoch = `${this.#options.epoch}.${this.#generation.toString(36)}`;
-    const channel = { epoch, count: 0, at: this.#options.clock.monotonic(), kept: [], first: 0 };
+    const channel = {
+      epoch,
+      count: 0,
+      at: this.#options.clock.monotonic(),
+      kept: [],
+      first: 0,
+      gone: Number.NEGATIVE_INFINITY,
+    };
     this.#channels.set(name, channel);
     this.#empty.add(name);
     this.#timer ??= this.#options.clock.after(this.#options.historyTtl, () => this.#sweep());
@@ -184,7 +219,9 @@ export class LocalHistory implements History {
   }
 
   #dropFirst(name: string, channel: Channel): void {
-    this.#bytes -= channel.kept[channel.first]?.bytes ?? 0;
+    const dropped = channel.kept[channel.first];
+    this.#bytes -= dropped?.bytes ?? 0;
+    channel.gone = dropped?.at ?? channel.gone;
     // The item goes at once; its place is cleared away with others, a whole list at a time, for shifting each out would move
     // all that follow.
     channel.kept[channel.first++] = undefined;
@@ -237,8 +274,37 @@ export class LocalHistory implements History {
   }
 }
 
+/** Indices of the first of some kept items and of what follows the last of them. */
+interface Part {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What follows the start; undefined when items are missing between the two. */
+function restOf(channel: Channel, start: Exclude<HistoryStart, LastItems>): Part | undefined {
+  const from = startOf(channel, start);
+  return from === undefined ? undefined : { from, to: channel.kept.length };
+}
+
+/** The last ones; undefined for those before a position that is none of this channel. */
+function lastOf({ kept, first, epoch, count }: Channel, { last, before }: LastItems): Part | undefined {
+  if (before !== undefined && (before.epoch !== epoch || before.offset < 1 || before.offset > count + 1))
+    return undefined;
+  const newer = before === undefined ? 0 : count - before.offset + 1;
+  const to = Math.max(first, kept.length - newer);
+  return { from: Math.max(first, to - last), to };
+}
+
+/** Where a channel stood at a moment. */
+function standAt({ kept, first, gone, epoch, count }: Channel, at: number): Position {
+  let index = kept.length;
+  while (index > first && (kept[index - 1] as Kept).at >= at) index--;
+  const offset = count - (kept.length - index);
+  return index === first && gone >= at ? beforeHole(epoch, offset + 1) : { epoch, offset };
+}
+
 /** Index of the first kept item after the start; undefined when items are missing between the two. */
-function startOf(channel: Channel, start: HistoryStart): number | undefined {
+function startOf(channel: Channel, start: Exclude<HistoryStart, LastItems>): number | undefined {
   if ('afterId' in start) {
     const index = indexOf(channel, start.afterId);
     return index === -1 ? undefined : index + 1;
@@ -277,25 +343,8 @@ function pageOf(kept: Channel['kept'], from: number, limit: number): Kept['messa
   return messages;
 }
 
-/**
- * The item, with content that shares its memory with nothing else. Small Buffers are cut out of slabs of 8 KiB, and messages
- * of other processes out of what was read at once: one of them that is kept would keep all of it.
- */
+/** The item, with content that shares its memory with nothing else, but for items of the same publish with the same content. */
 export function keptItem(item: Item): Item {
-  let { formats } = item;
-  for (const key of formatKeys) {
-    const content = contentOf(formats, key);
-    if (content !== undefined && isShared(content)) formats = withContent(formats, key, copyOf(content));
-  }
+  const formats = ownContent(item.formats);
   return formats === item.formats ? item : { ...item, formats };
-}
-
-function isShared(content: Buffer): boolean {
-  return content.buffer.byteLength > content.length;
-}
-
-function copyOf(content: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(content.length);
-  content.copy(copy);
-  return copy;
 }

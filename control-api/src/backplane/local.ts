@@ -10,16 +10,22 @@ import {
   type History,
   type HistoryPage,
   type HistoryStart,
+  type ItemMessage,
   type Message,
   type Position,
+  type PrefixInterest,
 } from './backplane.js';
+import { FirstClaim } from './claims.js';
 import type { RecentIds } from './id-cache.js';
 import type { LocalHistory } from './local-history.js';
+import { PrefixSet } from './prefix-set.js';
+import { ChannelVersions } from './versions.js';
 
 type State = 'new' | 'live' | 'closed';
 
 const ACCEPTED: Acceptance = { duplicate: false };
 const DUPLICATE: Acceptance = { duplicate: true };
+const STALE: Acceptance = { duplicate: false, stale: true };
 const REACHED: Acceptance = { duplicate: false, nodes: 1 };
 const UNREACHED: Acceptance = { duplicate: false, nodes: 0 };
 
@@ -37,12 +43,14 @@ export const NESTED_MESSAGES_LIMIT = 10_000;
  * In-process {@link Backplane}. Delivers within the `publish` call, in one synchronous block; only what the listener
  * itself publishes meanwhile waits for the end of that block, and is delivered before anything published later.
  */
-export class LocalBackplane implements Backplane, History {
+export class LocalBackplane implements Backplane, History, PrefixInterest {
   readonly unavailableReason = undefined;
   readonly #faults: Containment;
   readonly #ids: RecentIds | undefined;
   readonly #history: LocalHistory | undefined;
+  readonly #versions = new ChannelVersions();
   readonly #interest = new Set<string>();
+  readonly #prefixes = new PrefixSet();
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
   #delivering = false;
@@ -94,21 +102,38 @@ export class LocalBackplane implements Backplane, History {
     this.#interest.delete(channel);
   }
 
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    this.#prefixes.add(prefix);
+    return undefined;
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    this.#prefixes.delete(prefix);
+  }
+
   read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
     return this.#history?.read(channel, start, limit) ?? Promise.resolve(undefined);
   }
 
-  head(channel: string): Promise<Position | undefined> {
+  head(channel: string, ago?: number): Promise<Position | undefined> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
-    return this.#history?.head(channel) ?? Promise.resolve(undefined);
+    return this.#history?.head(channel, ago) ?? Promise.resolve(undefined);
+  }
+
+  remove(channel: string): Promise<void> {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    return this.#history?.remove(channel) ?? Promise.resolve();
   }
 
   close(): Promise<void> {
     this.#state = 'closed';
     this.#history?.clear();
+    this.#versions.clear();
     this.#listener = undefined;
     this.#interest.clear();
+    this.#prefixes.clear();
     this.#nested = [];
     return Promise.resolve();
   }
@@ -124,9 +149,15 @@ export class LocalBackplane implements Backplane, History {
       const position = this.#history?.find(channel, id);
       return position === undefined ? DUPLICATE : { duplicate: true, position };
     }
-    const placed = this.#history?.add(message);
+    if (this.#versions.isStale(message.item)) {
+      if (id !== undefined) this.#ids?.forget(channel, id);
+      return STALE;
+    }
+    // One for one subscriber is for nobody who comes later.
+    const placed = message.item.deliver === 'one' ? undefined : this.#history?.add(message);
     fresh.push(placed ?? message);
-    const acceptance = this.#interest.has(channel) ? REACHED : UNREACHED;
+    const isWanted = this.#interest.has(channel) || (this.#prefixes.size > 0 && this.#prefixes.of(channel).length > 0);
+    const acceptance = isWanted ? REACHED : UNREACHED;
     return placed === undefined ? acceptance : { ...acceptance, position: placed.position };
   }
 
@@ -145,12 +176,20 @@ export class LocalBackplane implements Backplane, History {
 
   #deliver(messages: readonly Message[]): void {
     this.#delivering = true;
-    for (const message of messages) {
+    for (const sent of messages) {
+      const isForOne = sent.type === 'item' && sent.item.deliver === 'one';
+      const message = isForOne ? { ...sent, claim: new FirstClaim() } : sent;
       // Asked anew for each message: the listener may unsubscribe, or close, at any of them.
-      if (message.type === 'item' && !this.#interest.has(message.item.channel)) continue;
-      this.#listener?.onMessage(message);
+      if (message.type === 'recover' || this.#interest.has(message.item.channel)) this.#listener?.onMessage(message);
+      if (message.type === 'item' && this.#prefixes.size > 0) this.#deliverByPrefix(message);
     }
     this.#delivering = false;
+  }
+
+  #deliverByPrefix({ position: _, ...message }: ItemMessage): void {
+    for (const prefix of this.#prefixes.of(message.item.channel)) {
+      if (this.#prefixes.has(prefix)) this.#listener?.onMessage({ ...message, prefix });
+    }
   }
 
   #refusal(): ControlError {

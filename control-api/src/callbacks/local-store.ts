@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { itemBytes } from '@holdfast/grip';
 import type { Backplane, ItemMessage } from '../backplane/backplane.js';
+import { isForCallback } from '../backplane/callback-items.js';
 import { callbacksFull } from '../errors.js';
 import type { Callback, CallbackRecord, CallbackStatus } from './callback.js';
 import { renewedStatus } from './callback.js';
@@ -145,7 +146,7 @@ export class LocalCallbacks implements CallbackStore, CallbackWork {
 
   #take(message: ItemMessage): void {
     const { item } = message;
-    if (item.formats.httpRequest === undefined) return;
+    if (!isForCallback(item)) return;
     const { backlogMax } = this.#options;
     for (const kept of this.#channels.get(item.channel) ?? []) {
       kept.queue.push({ message, number: ++this.#numbers });

@@ -2,7 +2,7 @@
 
 import { ControlError } from '../errors.js';
 import { type Answer, answerTo, created, forbidden, shown } from '../http/answer.js';
-import type { Principal, Scope } from '../http/router.js';
+import type { Principal, RouteQuery, Scope } from '../http/router.js';
 import type { CallbackRecord } from './callback.js';
 import type { Callbacks } from './callbacks.js';
 import { readCallbackBody } from './read-callback.js';
@@ -20,6 +20,7 @@ export const CALLBACKS_PER_PAGE = 100;
 export interface CallbackRouteCall {
   readonly params: Readonly<Record<string, string>>;
   readonly principal: Principal | undefined;
+  readonly query?: string | undefined;
   readonly body: Buffer;
 }
 
@@ -27,6 +28,7 @@ export interface CallbackRouteCall {
 export interface CallbackRoute {
   readonly method: string;
   readonly path: string;
+  readonly query?: RouteQuery;
   readonly scope: Scope;
   readonly format: 'json';
   readonly handler: (call: CallbackRouteCall) => Promise<Answer>;
@@ -44,17 +46,21 @@ export function callbackRoutes(callbacks: Callbacks): CallbackRoute[] {
         return answerTo(error);
       }
     };
-  const page = answering(async ({ params: { after }, principal }) => {
-    const { records, next } = await callbacks.list(
-      after === undefined ? undefined : cursorOf(after),
-      CALLBACKS_PER_PAGE,
-    );
+  const page = answering(async ({ query, principal }) => {
+    const after = query === undefined ? null : new URLSearchParams(query).get('after');
+    const { records, next } = await callbacks.list(after === null ? undefined : cursorOf(after), CALLBACKS_PER_PAGE);
     const visible = records.filter((record) => covers(principal, 'view', record));
     return shown({ subscriptions: visible.map(viewOf), ...(next !== undefined && { next }) });
   });
   return [
-    { method: 'GET', path: '/subscriptions/?', scope: 'view', format: 'json', handler: page },
-    { method: 'GET', path: '/subscriptions?after={after}', scope: 'view', format: 'json', handler: page },
+    {
+      method: 'GET',
+      path: '/subscriptions/?',
+      query: { names: ['after'], others: 'elsewhere' },
+      scope: 'view',
+      format: 'json',
+      handler: page,
+    },
     {
       ...one,
       method: 'GET',

@@ -1,5 +1,7 @@
 /** The port through which the nodes of one system know and query each other, and a cluster of one node. */
 import { type Clock, within } from '../runtime/clock.js';
+import type { CloseOrder, ConnectionQuestion } from './connection-questions.js';
+import type { Revocation } from './revocations.js';
 
 /** What a node reports of itself at each heartbeat. */
 export interface NodeState {
@@ -36,10 +38,17 @@ export const SILENT_AFTER_MS = 7_000;
 export type Question =
   /** What the node knows of a channel: a `ChannelView`. */
   | { readonly about: 'channel'; readonly name: string }
+  /** Who is on a channel: a `MembersView`. */
+  | { readonly about: 'members'; readonly name: string }
+  /** Who is subscribed to each of these channels: a list of `SubscriberCounts`, in the same order. */
+  | { readonly about: 'reach'; readonly channels: readonly string[] }
   /** One connection: a `ConnectionView`, or null from nodes that do not have it. */
   | { readonly about: 'connection'; readonly id: string }
-  /** Ends one connection: true from the node that had it, false from the others. */
-  | { readonly about: 'disconnect'; readonly id: string };
+  /** Ends one connection, a session with this Close: true from the node that had it, false from the others. */
+  | { readonly about: 'disconnect'; readonly id: string; readonly close?: CloseOrder }
+  /** Ends what is held by these tokens, and takes them no more: how many have been ended. */
+  | { readonly about: 'revoke'; readonly revocations: readonly Revocation[] }
+  | ConnectionQuestion;
 
 /** What one node answered. */
 export interface NodeAnswer {

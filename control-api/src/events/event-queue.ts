@@ -2,12 +2,12 @@
 import type { EventType } from './event.js';
 
 /**
- * Events that wait for the receiver, on each node.
+ * Events that wait for the receiver, on each node: some of each of ten thousand clients that leave at once, and more of others.
  *
  * @limit {} events that wait on a node
  * @over the oldest are dropped, counted and logged
  */
-export const EVENTS_WAITING = 10_000;
+export const EVENTS_WAITING = 100_000;
 
 /**
  * Characters of them, some of which have the names of many channels.

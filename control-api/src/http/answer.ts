@@ -5,9 +5,10 @@ import { ControlError, type ControlErrorCode, errorRow } from '../errors.js';
 import { PartlyPublished, type PublishReceipt } from '../publisher.js';
 import { acceptedCodings } from './body.js';
 import type { Format } from './negotiate.js';
+import { receiptNotes } from './receipt-notes.js';
 
 /**
- * One answer, before it has a form. As text it is `message` and a line feed; as JSON an object with `message`, with
+ * One answer, before it has a form. As text it is `message` and a line feed, with notes a line for each; as JSON an object with `message`, with
  * `items` after a publish, also one that was accepted in part, and with `code` and `detail` when refused, or a view, and a line feed.
  */
 export interface Answer {
@@ -18,6 +19,10 @@ export interface Answer {
   /** What the message of a refusal leaves out, as publishers know its exact text; in JSON, and in the log. */
   readonly detail?: string;
   readonly items?: readonly PublishReceipt[];
+  /** Nodes that did not answer when the reach of a publish was counted; in JSON. */
+  readonly silent?: readonly string[];
+  /** The text has what its reader should know of the receipts, after the message. */
+  readonly isNoted?: boolean;
   /** The members of the JSON form, in the place of those above; for answers that are always JSON. */
   readonly view?: object;
   /** In the place of all forms: a web page, or metrics, with its media type. The status line stays that of the answer. */
@@ -40,8 +45,27 @@ export interface Answer {
 export const root: Answer = { status: 200, message: 'Pushpin API' };
 /** After `/recover/`. */
 export const updated: Answer = { status: 200, message: 'Updated' };
-/** After `/publish/`: the items' receipts are shown in JSON only. */
-export const published = (items: readonly PublishReceipt[]): Answer => ({ status: 200, message: 'Published', items });
+/**
+ * After `/publish/`: the items' receipts are shown in JSON, and in text only noted. Without notes the text is that of Pushpin, byte for
+ * byte.
+ */
+export const published = (items: readonly PublishReceipt[], isNoted: boolean): Answer => ({
+  status: 200,
+  message: 'Published',
+  items,
+  isNoted,
+});
+
+/** After `/publish/` where the reach was to be counted within so many ms, and was. */
+export const publishedTo = (
+  items: readonly PublishReceipt[],
+  silent: readonly string[],
+  preferred: number | undefined,
+): Answer => ({
+  ...published(items, true),
+  silent,
+  ...(preferred !== undefined && { header: ['Preference-Applied', `wait=${preferred}`] }),
+});
 
 /** After a question of a browser that was answered by header fields. */
 export const granted: Answer = { status: 200, message: 'OK' };
@@ -96,10 +120,18 @@ export const nameRefused = (fault: string): Answer => ({
   ...refusal('ERR_CONTROL_NAME', `Bad name in the path: ${fault}.`),
   limit: 'channel_name_max',
 });
+/** This node keeps none. */
+export const noHistory = refusal('ERR_CONTROL_HISTORY');
+/** It has kept some, but not all that was asked for. */
+export const historyGone: Answer = {
+  ...refusal('ERR_CONTROL_HISTORY', 'Not all items after this position are kept any more.'),
+  status: 410,
+};
 export const noMoreTaps = refusal('ERR_CONTROL_TAPS');
 /** Publishers behind a load balancer come back to another node by it. */
 export const stopping: Answer = { ...refusal('ERR_CONTROL_STOPPING'), closes: true };
 export const tooManyViews = refusal('ERR_CONTROL_VIEWS');
+export const tooManyRevocations = refusal('ERR_CONTROL_REVOCATIONS');
 export const tooSlow = refusal('ERR_CONTROL_CONNECTIONS');
 export const foreignPage = refusal('ERR_CONTROL_PAGE');
 export const foreignHost = refusal('ERR_CONTROL_HOST');
@@ -159,6 +191,25 @@ export function connectionUnknown(silent: readonly string[]): Answer {
   const unknown = refusal('ERR_CONTROL_CONNECTION');
   return { ...unknown, view: { message: unknown.message, code: unknown.code, silent } };
 }
+
+/** No node that answered has a connection of the user, or remembers one. */
+export function userUnknown(silent: readonly string[]): Answer {
+  const unknown = refusal('ERR_CONTROL_USER');
+  return { ...unknown, view: { message: unknown.message, code: unknown.code, silent } };
+}
+
+/** The connection, or the last one of the user, has ended; `silent` are nodes that did not answer. */
+export function connectionEnded(silent: readonly string[]): Answer {
+  const ended = refusal('ERR_CONTROL_GONE');
+  return { ...ended, view: { message: ended.message, code: ended.code, silent } };
+}
+
+/** The connection cannot be subscribed as it was to be; `why` is a part of the text. */
+export const subscribeRefused = (why: string): Answer =>
+  refusal('ERR_CONTROL_SUBSCRIBE', `The connection cannot be subscribed: ${why}.`);
+
+/** A parameter of the query, or a member of the body, is none that could be used; `why` is a part of the text. */
+export const argumentRefused = (why: string): Answer => refusal('ERR_CONTROL_ARGUMENT', `Bad request: ${why}.`);
 
 /** The node is about to end: its drain cannot be taken back. */
 export function drainFinal(state: object): Answer {
@@ -263,13 +314,18 @@ export function encodeAnswer(answer: Answer, format: Format, close: boolean): En
 
 function formOf(answer: Answer, format: Format): { readonly type: string; readonly body: string } {
   return format === 'text'
-    ? { type: 'text/plain', body: `${answer.message}\n` }
+    ? { type: 'text/plain', body: textOf(answer) }
     : { type: 'application/json', body: `${json(answer)}\n` };
 }
 
-function json({ message, items, code, detail, channel, view }: Answer): string {
+function textOf({ message, items, silent, isNoted }: Answer): string {
+  if (isNoted !== true || items === undefined) return `${message}\n`;
+  return `${[message, ...receiptNotes(items, silent)].join('\n')}\n`;
+}
+
+function json({ message, items, silent, code, detail, channel, view }: Answer): string {
   // Absent fields are left out by JSON.stringify.
-  return JSON.stringify(view ?? { message, items, code, detail, channel });
+  return JSON.stringify(view ?? { message, items, silent, code, detail, channel });
 }
 
 /** Sends an answer and completes the response. Harmless when the client has gone. */

@@ -29,6 +29,15 @@ export interface RouteCall {
   readonly params: Readonly<Record<string, string>>;
   /** Undefined where the listener does not ask who calls. */
   readonly principal: Principal | undefined;
+  /** What follows the `?` of the path, as it came; undefined where there is none. Only what the row's `query` lets by. */
+  readonly query?: string | undefined;
+}
+
+/** The query that a row takes. */
+export interface RouteQuery {
+  readonly names: readonly string[];
+  /** What comes of other names: there is nothing at such a path, as of Pushpin's, or the handler refuses them with a reason. */
+  readonly others: 'elsewhere' | 'refused';
 }
 
 /** One row. */
@@ -37,9 +46,12 @@ export interface Route<Handler> {
   readonly method: string;
   /**
    * Literal text with places: `{name}` is one percent-encoded segment, which may be empty, `{name+}` one that may not. With `/?`
-   * at its end a slash more makes no other path. A query string does, unless the listener takes it off.
+   * at its end a slash more makes no other path. A query string does, unless the row's `query` lets it by, or the listener takes
+   * it off.
    */
   readonly path: string;
+  /** The parameters that a query string may have. Left out, there is nothing at the path with a query. */
+  readonly query?: RouteQuery;
   /** The permission that a caller needs. */
   readonly scope: Scope;
   readonly handler: Handler;
@@ -50,7 +62,12 @@ export interface RouteMatch<Row> {
   /** The first row of the path, whatever its method. */
   readonly first: Row;
   /** The row to run with the names in the path, or the answer where there is none: 405, or 400 for a name that cannot be. */
-  readonly found: { readonly row: Row; readonly params: Readonly<Record<string, string>> } | Answer;
+  readonly found: RouteFound<Row> | Answer;
+}
+
+/** A row with what the URL says beside its path. */
+export interface RouteFound<Row> extends Pick<RouteCall, 'params' | 'query'> {
+  readonly row: Row;
 }
 
 interface Path<Row> {
@@ -86,6 +103,22 @@ export class Router<Row extends Route<unknown>> {
 
   /** What is at a path; undefined where there is nothing. */
   match(method: string, url: string): RouteMatch<Row> | undefined {
+    const at = url.indexOf('?');
+    return at < 0 ? this.#match(method, url, undefined) : this.#matchQuery(method, url, at);
+  }
+
+  /** A query that the row does not take makes a path that is not there. */
+  #matchQuery(method: string, url: string, at: number): RouteMatch<Row> | undefined {
+    const query = url.slice(at + 1);
+    const match = this.#match(method, url.slice(0, at), query);
+    if (match === undefined) return undefined;
+    const { query: known } = 'row' in match.found ? match.found.row : match.first;
+    if (known?.others === 'refused') return match;
+    const names = [...new URLSearchParams(query).keys()];
+    return names.length > 0 && names.every((name) => known?.names.includes(name)) ? match : undefined;
+  }
+
+  #match(method: string, url: string, query: string | undefined): RouteMatch<Row> | undefined {
     for (const { pattern, names, rows } of this.#paths) {
       const values = pattern.exec(url);
       if (values === null) continue;
@@ -95,7 +128,7 @@ export class Router<Row extends Route<unknown>> {
         return { first, found: methodNotAllowed(method, rows.map((one) => one.method).join(', ')) };
       }
       const params = paramsOf(names, values);
-      return { first, found: 'status' in params ? (params as Answer) : { row, params } };
+      return { first, found: 'status' in params ? (params as Answer) : { row, params, query } };
     }
     return undefined;
   }

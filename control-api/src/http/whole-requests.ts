@@ -29,7 +29,7 @@ const field = /([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e]*[\
 /** With these a request is not of the strict form. */
 const others: ReadonlySet<string> = new Set([
   ...['transfer-encoding', 'te', 'trailer', 'expect', 'upgrade', 'proxy-connection', 'http2-settings'],
-  ...['content-encoding', 'origin', '__proto__'],
+  ...['content-encoding', 'origin', 'prefer', '__proto__'],
 ]);
 
 /** Reads requests for these paths by POST, with heads of at most so many bytes. */

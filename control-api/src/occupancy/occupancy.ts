@@ -38,8 +38,9 @@ export interface OccupancyCounts {
  *   node that has let go of a member keeps it for the time of the delay: who comes back meanwhile, to whichever node, makes no edge.
  * - **Short visits.** Who comes and goes within the time in which calls are gathered may make no edge at all.
  * - **Death.** What a node had that ends without `close` counts as left when its heartbeats have been missing for `NODE_TTL_MS`.
- * - **At most once.** While the store cannot be reached nothing is reported; the counts are brought up to date afterwards. An edge
- *   is lost when the answer that has it is.
+ * - **At most once.** While the store cannot be reached nothing is reported; the counts are brought up to date afterwards. What an answer
+ *   of the store has that is late or lost comes with the next one; an edge is lost with the node that was to get it, or when the store
+ *   loses what it has.
  */
 export interface Occupancy extends OccupancyCounts {
   /** To be called once, before anything else; the store must have been started. */

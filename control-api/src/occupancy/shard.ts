@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import { GATHER_MS, HeldMembers } from './held-members.js';
 import type { OccupancyCounts, OccupancyListener } from './occupancy.js';
-import { beatScript, endScript, parseEdges, reportScript } from './scripts.js';
+import { beatScript, type CallState, endScript, parseEdges, reportScript } from './scripts.js';
 
 /** How long after a report or heartbeat that failed the next one is tried, in ms. */
 export const RETRY_MS = 1_000;
@@ -40,6 +40,9 @@ export class OccupancyShard implements OccupancyCounts {
   #isNew = true;
   #isBeatDue = false;
   #isClosing = false;
+  /** Number of the last call of a script, and of the last whose reply has come. */
+  #called = 0;
+  #answered = 0;
   /** It was said that it fails. */
   #isFailing = false;
   #timer: unknown;
@@ -50,7 +53,7 @@ export class OccupancyShard implements OccupancyCounts {
   constructor(options: OccupancyShardOptions) {
     const { clock, delay, keys, node } = options;
     this.#options = options;
-    this.#keys = keys.of(node);
+    this.#keys = [...keys.of(node), `${keys.nodes}${node}:last`];
     this.#held = new HeldMembers({ clock, delay, changed: () => this.#workIn(GATHER_MS) });
   }
 
@@ -60,25 +63,29 @@ export class OccupancyShard implements OccupancyCounts {
   }
 
   enter(group: string, member: string, note?: string): void {
-    if (this.#listener !== undefined) this.#held.enter(group, member, note);
+    if (this.#isCounting) this.#held.enter(group, member, note);
   }
 
   leave(group: string, member: string): void {
-    if (this.#listener !== undefined) this.#held.leave(group, member);
+    if (this.#isCounting) this.#held.leave(group, member);
   }
 
   async close(): Promise<void> {
-    if (this.#listener === undefined || this.#isClosing) return;
+    if (!this.#isCounting) return;
     this.#isClosing = true;
-    const { clock, node, delay } = this.#options;
+    const { clock, delay } = this.#options;
     this.#held.close();
     clock.clear(this.#timer);
     clock.clear(this.#beatTimer);
     // What Redis answers now is reported nowhere else.
     await this.#work;
-    this.#listener = undefined;
     // If that fails, the node counts as dead when its heartbeats stop.
-    await this.#run(endScript, [node, NODE_TTL_MS, Math.min(delay, NODE_TTL_MS)]).catch(() => {});
+    await this.#call(endScript, [NODE_TTL_MS, Math.min(delay, NODE_TTL_MS)]).catch(() => {});
+    this.#listener = undefined;
+  }
+
+  get #isCounting(): boolean {
+    return this.#listener !== undefined && !this.#isClosing;
   }
 
   #beat(): void {
@@ -131,47 +138,36 @@ export class OccupancyShard implements OccupancyCounts {
   }
 
   async #sendBeat(): Promise<void> {
-    const { node, keys } = this.#options;
-    const args = [node, this.#isNew ? '1' : '0', NODE_TTL_MS, MEMBERS_PER_CALL, keys.nodes];
-    const reply = (await this.#run(beatScript, args)) as readonly string[];
-    const [isLost, hasMore] = reply;
-    this.#isBeatDue = hasMore === '1';
-    this.#isNew = false;
-    if (isLost === '1') this.#beginAnew();
-    this.#pass(reply, 2);
+    const state = await this.#call(beatScript, [NODE_TTL_MS, MEMBERS_PER_CALL, this.#options.keys.nodes]);
+    this.#isBeatDue = state !== 'done';
   }
 
   async #report(): Promise<void> {
     const changes = this.#held.take(MEMBERS_PER_CALL);
-    const args: string[] = [this.#options.node, this.#isNew ? '1' : '0'];
-    for (const { key, held } of changes) args.push(key, held ? '1' : '0');
-    let reply: unknown;
+    let isDone = false;
     try {
-      reply = await this.#run(reportScript, args);
-    } catch (error) {
-      this.#held.putBack(changes);
-      throw error;
-    }
-    if (Array.isArray(reply)) {
-      this.#isNew = false;
-      this.#pass(reply as readonly string[], 0);
-    } else {
-      this.#held.putBack(changes);
-      this.#beginAnew();
+      const pairs = changes.flatMap(({ key, held }) => [key, held ? '1' : '0']);
+      isDone = (await this.#call(reportScript, pairs)) === 'done';
+    } finally {
+      if (!isDone) this.#held.putBack(changes);
     }
   }
 
-  #beginAnew(): void {
-    this.#isNew = true;
-    this.#held.renew();
-  }
-
-  #pass(reply: readonly string[], from: number): void {
-    const edges = parseEdges(reply, from, (key) => this.#held.noteOf(key));
+  /** Passes on the edges of the reply, and of those before it that have not come. */
+  async #call(script: Script, args: readonly (string | number)[]): Promise<CallState> {
+    const { commands, node } = this.#options;
+    const number = ++this.#called;
+    const all = [node, this.#isNew ? '1' : '0', number, this.#answered, ...args];
+    const reply = (await commands.run(script, this.#keys, all)) as readonly [CallState, ...string[]];
+    const [state] = reply;
+    this.#isNew = state === 'lost';
+    if (state === 'lost') {
+      this.#held.renew();
+      return state;
+    }
+    this.#answered = number;
+    const edges = parseEdges(reply, (key) => this.#held.noteOf(key));
     if (edges.length > 0) this.#listener?.onEdges(edges);
-  }
-
-  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    return this.#options.commands.run(script, this.#keys, args);
+    return state;
   }
 }

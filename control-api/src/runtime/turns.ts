@@ -27,3 +27,25 @@ export class Turns<Owner extends object> {
     });
   }
 }
+
+/** What later things of the same owner have to wait for. */
+export class Waits<Owner extends object> {
+  readonly #last = new WeakMap<Owner, Promise<void>>();
+  /** Of all owners: mostly none, and then there is nothing to look up. */
+  #open = 0;
+
+  /** They wait until this resolves, and what the caller does then at once is done. It must not reject. */
+  add(owner: Owner, until: Promise<unknown>): void {
+    this.#open++;
+    const wait: Promise<void> = until.then(() => {
+      this.#open--;
+      if (this.#last.get(owner) === wait) this.#last.delete(owner);
+    });
+    this.#last.set(owner, wait);
+  }
+
+  /** The latest; undefined where nothing is to be waited for. After it there may be another. */
+  of(owner: Owner): Promise<void> | undefined {
+    return this.#open === 0 ? undefined : this.#last.get(owner);
+  }
+}

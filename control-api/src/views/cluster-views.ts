@@ -1,19 +1,23 @@
 /** The views of the control API: nodes, channels and connections of all nodes at once, from what each of them answers. */
-import { type SubscriberKind, subscriberKinds, zeroCounts } from '@holdfast/grip';
+import { subscriberKinds, zeroCounts } from '@holdfast/grip';
 import type { Position } from '../backplane/backplane.js';
 import { type Cluster, type KnownNode, type Question, SILENT_AFTER_MS } from '../cluster/cluster.js';
 import { ControlError } from '../errors.js';
 import { type Answer, answerTo, connectionUnknown, shown, tooManyViews } from '../http/answer.js';
+import { readMembersView, sumMembersViews } from '../presence/members.js';
 import { type Clock, within } from '../runtime/clock.js';
-
-/**
- * Connections that are subscribed to a channel, by kind: `response` are long polls, `ws` are sessions of WebSocket and SockJS.
- */
-export type SubscriberCounts = Readonly<Record<SubscriberKind, number>>;
+import {
+  isCount,
+  type KindCounts,
+  mergeConnectionAnswers,
+  readConnectionView,
+  readCounts,
+} from './connection-answers.js';
+import { Reach, readReach, sumReach } from './reach.js';
 
 /** A channel as one process, one node or all of them see it. */
 export interface ChannelView {
-  readonly subscribers: SubscriberCounts;
+  readonly subscribers: KindCounts;
   /** Of the last item that was seen; left out where none was since the first subscriber, and where items are not counted. */
   readonly position?: Position;
 }
@@ -38,15 +42,8 @@ export function sumChannelViews(views: readonly ChannelView[]): ChannelView {
 /** Reads what a node or process answered; undefined when it is no view, as of a version that has another form. */
 export function readChannelView(answer: unknown): ChannelView | undefined {
   const { subscribers, position } = (answer ?? {}) as { subscribers?: unknown; position?: unknown };
-  const given = (subscribers ?? {}) as Record<string, unknown>;
-  if (!subscriberKinds.some((kind) => Object.hasOwn(given, kind))) return undefined;
-  const counts = zeroCounts();
-  for (const kind of subscriberKinds) {
-    // A node of an earlier version knows fewer kinds.
-    const count = Object.hasOwn(given, kind) ? given[kind] : 0;
-    if (!isCount(count)) return undefined;
-    counts[kind] = count;
-  }
+  const counts = readCounts(subscribers);
+  if (counts === undefined) return undefined;
   const known = readPosition(position);
   return { subscribers: counts, ...(known !== undefined && { position: known }) };
 }
@@ -54,40 +51,6 @@ export function readChannelView(answer: unknown): ChannelView | undefined {
 function readPosition(value: unknown): Position | undefined {
   const { epoch, offset } = (value ?? {}) as Record<string, unknown>;
   return typeof epoch === 'string' && isCount(offset) ? { epoch, offset } : undefined;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** A hold or session as an operator sees it. */
-export interface ConnectionView {
-  /** Of its request, as in the logs. */
-  readonly id: string;
-  /** Connection-Id of a session; left out for holds. */
-  readonly session?: string;
-  readonly kind: SubscriberKind;
-  /** Explicit id of its route; left out if it has none. */
-  readonly route?: string;
-  /** Textual IP address at the other end of the connection; empty on a unix socket. */
-  readonly client: string;
-  /** When it was held or opened: ISO 8601, UTC. */
-  readonly since: string;
-  /** Full names. */
-  readonly channels: readonly string[];
-  /** Items that were sent to it. */
-  readonly items: number;
-  /** Bytes that it has not taken yet. */
-  readonly waiting: number;
-}
-
-/**
- * Reads what a node or process answered; undefined when it has no such connection. Only what distinguishes the two
- * is looked at: the rest is shown as it came, with whatever a newer node adds.
- */
-export function readConnectionView(answer: unknown): ConnectionView | undefined {
-  const { id, kind } = (answer ?? {}) as Record<string, unknown>;
-  return typeof id === 'string' && typeof kind === 'string' ? (answer as ConnectionView) : undefined;
 }
 
 /**
@@ -98,10 +61,18 @@ export function mergeAnswers(question: Question, answers: readonly unknown[]): u
   switch (question.about) {
     case 'channel':
       return sumChannelViews(answers.map(readChannelView).filter((view) => view !== undefined));
+    case 'members':
+      return sumMembersViews(answers.map(readMembersView).filter((view) => view !== undefined));
     case 'connection':
       return answers.find((answer) => readConnectionView(answer) !== undefined) ?? null;
     case 'disconnect':
       return answers.includes(true);
+    case 'reach':
+      return sumReach(question.channels.length, answers);
+    case 'revoke':
+      return answers.filter(isCount).reduce((sum, ended) => sum + ended, 0);
+    default:
+      return mergeConnectionAnswers(question, answers);
   }
 }
 
@@ -121,9 +92,12 @@ export const ANSWER_WITHIN_MS = 2_000;
 export const MAX_VIEWS = 256;
 
 /** What a request wants to see: the nodes, or what these are asked for. */
-export type ViewRequest = { readonly about: 'nodes' } | Question;
+export type ViewRequest =
+  | { readonly about: 'nodes' }
+  | Extract<Question, { readonly about: 'channel' | 'members' | 'connection' | 'disconnect' }>;
 
-interface NodeReply<T> {
+/** What one node answered, read. */
+export interface NodeReply<T> {
   readonly node: string;
   readonly answer: T;
 }
@@ -144,22 +118,61 @@ export class ClusterViews {
    * 200 with a view; 404 when no node that answered has the connection; 503 when the nodes cannot be asked, but for the list of
    * them, or too many views are under way. Silent nodes are named, after {@link ANSWER_WITHIN_MS}. Never rejects.
    */
-  async answer(request: ViewRequest): Promise<Answer> {
+  answer(request: ViewRequest): Promise<Answer> {
+    return this.#bounded(() => {
+      switch (request.about) {
+        case 'nodes':
+          return this.#list();
+        case 'channel':
+          return this.#channel(request);
+        case 'members':
+          return this.#members(request);
+        case 'connection':
+          return this.#connection(request);
+        case 'disconnect':
+          return this.#disconnect(request);
+      }
+    });
+  }
+
+  /** Asks all nodes; `show` makes an answer of what `read` could read of theirs, given the silent nodes. Else as {@link answer}. */
+  gather<T>(
+    question: Question,
+    read: (answer: unknown) => T | undefined,
+    show: (replies: readonly NodeReply<T>[], silent: readonly string[]) => Answer,
+  ): Promise<Answer> {
+    return this.#bounded(async () => {
+      const { replies, silent } = await this.#ask(question, read);
+      return show(replies, silent);
+    });
+  }
+
+  async #bounded(gather: () => Promise<Answer>): Promise<Answer> {
     if (this.#gathering >= MAX_VIEWS) return tooManyViews;
     this.#gathering++;
     try {
-      switch (request.about) {
-        case 'nodes':
-          return await this.#list();
-        case 'channel':
-          return await this.#channel(request);
-        case 'connection':
-          return await this.#connection(request);
-        case 'disconnect':
-          return await this.#disconnect(request);
-      }
+      return await gather();
     } catch (error) {
       return answerTo(error);
+    } finally {
+      this.#gathering--;
+    }
+  }
+
+  /**
+   * Who is subscribed to these channels on all nodes, as far as they answer within so many ms. Undefined when the nodes cannot be
+   * asked, or too many views are under way. Never rejects.
+   */
+  async reach(channels: readonly string[], withinMs: number): Promise<Reach | undefined> {
+    if (this.#gathering >= MAX_VIEWS) return undefined;
+    this.#gathering++;
+    try {
+      const question = { about: 'reach', channels } as const;
+      const { replies, silent } = await this.#ask(question, (answer) => readReach(answer, channels.length), withinMs);
+      return new Reach(channels, replies, silent, this.#cluster.self()?.id);
+    } catch {
+      // A publish does not fail for what was to be said about it.
+      return undefined;
     } finally {
       this.#gathering--;
     }
@@ -184,6 +197,13 @@ export class ClusterViews {
     return shown({ channel: question.name, ...sumChannelViews(nodes), nodes, silent });
   }
 
+  async #members(question: Question & { readonly about: 'members' }): Promise<Answer> {
+    const { replies, silent } = await this.#ask(question, readMembersView);
+    const { connections, members } = sumMembersViews(replies.map(({ answer }) => answer));
+    const listed = members === undefined ? { capped: true } : { capped: false, users: members.length, members };
+    return shown({ channel: question.name, connections, ...listed, silent });
+  }
+
   async #connection(question: Question): Promise<Answer> {
     const { replies, silent } = await this.#ask(question, (answer) =>
       answer === null ? null : readConnectionView(answer),
@@ -202,13 +222,15 @@ export class ClusterViews {
       : shown({ message: 'Disconnected', node: found.node, silent });
   }
 
+  /** A node that does not know the question is silent: it takes no such tokens. */
   async #ask<T>(
     question: Question,
     read: (answer: unknown) => T | undefined,
+    withinMs = ANSWER_WITHIN_MS,
   ): Promise<{ readonly replies: readonly NodeReply<T>[]; readonly silent: readonly string[] }> {
     // Nodes keep the time themselves, and answer with what there is. After twice that time they are gone.
-    const asked = this.#cluster.ask(question, ANSWER_WITHIN_MS);
-    const { answers, silent } = await within(this.#clock, 2 * ANSWER_WITHIN_MS, asked);
+    const asked = this.#cluster.ask(question, withinMs);
+    const { answers, silent } = await within(this.#clock, 2 * withinMs, asked);
     const replies: NodeReply<T>[] = [];
     const unread: string[] = [];
     for (const { node, answer } of answers) {

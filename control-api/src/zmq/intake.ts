@@ -1,5 +1,5 @@
 /** Items from ZeroMQ: the PULL socket (`push_in_spec`, 5560) and the SUB socket (`push_in_sub_specs`, 5562). */
-import { decodePacket, GripError, parseItem } from '@holdfast/grip';
+import { decodePacket, GripError, type Item, parsePublished } from '@holdfast/grip';
 import type { InterestFollower } from '../backplane/hub.js';
 import { ControlError } from '../errors.js';
 import { answerTo } from '../http/answer.js';
@@ -49,7 +49,7 @@ export class ItemIntake {
   }
 
   /**
-   * Publishes the item in a packet, on the channel `topic` unless that is empty. Calls keep their order. An item that is
+   * Publishes the item in a packet, on the channel `topic` unless that is empty, else on each that it names. Calls keep their order. An item that is
    * malformed, or that the backplane does not accept, is dropped, counted as rejected and logged as a warning. The
    * result, if any, is to be awaited before the next call. Never rejects.
    */
@@ -59,18 +59,21 @@ export class ItemIntake {
       this.#publisher.ended(controlResult(answerTo(error).status), since);
       this.drop(error);
     };
+    let items: readonly Item[];
     let accepted: Promise<unknown>;
     try {
-      accepted = this.#publisher.publish([parseItem(decodePacket(packet), topic)]);
+      items = parsePublished(decodePacket(packet), topic);
+      accepted = this.#publisher.publish(items);
     } catch (error) {
       refuse(error);
       return undefined;
     }
     const { length } = packet;
-    this.#pending++;
+    const count = items.length;
+    this.#pending += count;
     this.#bytes += length;
     const finish = () => {
-      this.#pending--;
+      this.#pending -= count;
       this.#bytes -= length;
     };
     const done = () => {

@@ -8,6 +8,8 @@ import type { Backplane, ControlErrorCode, Message } from '../../dist/index.js';
 import { ControlError } from '../../dist/index.js';
 import { streamMessage } from '../items.js';
 import { RecordingListener } from '../recorder.js';
+import { oneClauses } from './one-contract.js';
+import { prefixClauses } from './prefix-contract.js';
 
 /** Backplanes under test, one per node, not yet started and connected to each other once they are. */
 export interface ContractNodes {
@@ -50,6 +52,8 @@ export function backplaneContract(
   orderClauses(clause);
   acceptanceClauses(clause, parts);
   failureClauses(clause);
+  prefixClauses(clause);
+  oneClauses(clause);
   t.test(`${name}: nothing is accepted before start`, async (t) => {
     const made = await makeNodes();
     const backplane = made.backplanes[0] as Backplane;

@@ -34,6 +34,8 @@ export function historyContract(
   readingClauses(clause);
   holeClauses(clause, size);
   positionClauses(clause);
+  lastClauses(clause, size);
+  removalClauses(clause);
 }
 
 type Clause = (title: string, run: (t: Test, backplane: Backplane & History) => Promise<void>) => void;
@@ -149,5 +151,77 @@ function positionClauses(clause: Clause): void {
     const head = await backplane.head('a');
     await publish(backplane, '2', '3');
     t.strictSame(idsOf(await backplane.read('a', { after: head as Position }, 100)), ['2', '3']);
+  });
+}
+
+function lastClauses(clause: Clause, size: number): void {
+  clause('the last items are read in order, and their page ends with the newest', async (t, backplane) => {
+    const [, , newest] = await publish(backplane, '1', '2', '3');
+    const page = await backplane.read('a', { last: 2 }, 100);
+    t.strictSame(idsOf(page), ['2', '3']);
+    t.match(page, { end: newest, complete: true });
+    t.strictSame(idsOf(await backplane.read('a', { last: Number.MAX_SAFE_INTEGER }, 100)), ['1', '2', '3']);
+  });
+
+  clause('a limit cuts the last items off behind, and the rest follows', async (t, backplane) => {
+    await publish(backplane, '1', '2', '3', '4');
+    const page = await backplane.read('a', { last: 3 }, 2);
+    t.strictSame(idsOf(page), ['2', '3']);
+    t.equal(page?.complete, false);
+    t.strictSame(idsOf(await backplane.read('a', { after: page?.end as Position }, 100)), ['4']);
+  });
+
+  clause('those before a position are read too, and of another epoch none', async (t, backplane) => {
+    const positions = await publish(backplane, '1', '2', '3', '4');
+    const before = positions[2] as Position;
+    const page = await backplane.read('a', { last: 1, before }, 100);
+    t.strictSame(idsOf(page), ['2']);
+    t.match(page, { end: positions[1], complete: true });
+    t.strictSame(idsOf(await backplane.read('a', { last: 9, before }, 100)), ['1', '2']);
+    t.strictSame(idsOf(await backplane.read('a', { last: 9, before: positions[0] as Position }, 100)), []);
+    t.equal(await backplane.read('a', { last: 1, before: { ...before, epoch: `${before.epoch}x` } }, 100), undefined);
+  });
+
+  clause('a channel that has had no item has no last ones', async (t, backplane) => {
+    t.match(await backplane.read('nothing', { last: 5 }, 100), { messages: [], end: { offset: 0 }, complete: true });
+  });
+
+  clause('of the last items those that are kept are read', async (t, backplane) => {
+    const ids = Array.from({ length: size * 3 }, (_, i) => `${i}`);
+    const newest = (await publish(backplane, ...ids)).at(-1);
+    const page = await backplane.read('a', { last: ids.length }, ids.length);
+    t.strictSame(idsOf(page), ids.slice(-size));
+    t.strictSame(page?.end, newest);
+  });
+
+  clause('where a channel stood before its items, all of them are read', async (t, backplane) => {
+    await publish(backplane, '1', '2');
+    const stood = await backplane.head('a', 60_000);
+    t.equal(stood?.offset, 0);
+    t.strictSame(idsOf(await backplane.read('a', { after: stood as Position }, 100)), ['1', '2']);
+  });
+
+  clause('where it stood at a time from which items are gone, nothing is read', async (t, backplane) => {
+    await publish(backplane, ...Array.from({ length: size * 3 }, (_, i) => `${i}`));
+    const stood = await backplane.head('a', 60_000);
+    t.equal(await backplane.read('a', { after: stood as Position }, 100), undefined);
+  });
+}
+
+function removalClauses(clause: Clause): void {
+  clause('items that were removed are gone, and the count goes on', async (t, backplane) => {
+    const [first] = await publish(backplane, '1', '2');
+    await backplane.remove('a');
+    t.equal(await backplane.read('a', { after: first as Position }, 100), undefined);
+    t.strictSame(idsOf(await backplane.read('a', { last: 10 }, 100)), []);
+    const [third] = await publish(backplane, '3');
+    t.strictSame(third, { epoch: first?.epoch, offset: 3 });
+    t.strictSame(idsOf(await backplane.read('a', { last: 10 }, 100)), ['3']);
+    await backplane.remove('nothing');
+  });
+
+  clause('a closed backplane removes nothing', async (t, backplane) => {
+    await backplane.close();
+    await t.rejects(backplane.remove('a'), { code: 'ERR_BACKPLANE_CLOSED' });
   });
 }

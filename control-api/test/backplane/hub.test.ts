@@ -164,6 +164,7 @@ t.test('hub: availability and history are those of the backplane behind', async 
   const inner = Object.assign(new SlowBackplane(), {
     read: () => Promise.resolve(page),
     head: () => Promise.resolve(page.end),
+    remove: () => Promise.resolve(),
   });
   const { hub, one } = await fixture(inner);
   inner.unavailableReason = 'away';

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { contentOf, formatKeys, type Item, parseItem, parseItems } from '@holdfast/grip';
+import { contentOf, formatKeys, type Item, parseItem, parseItems, parsePublished } from '@holdfast/grip';
 import t from 'tap';
 import { keptItem, MAX_COUNTED_CHANNELS, PAGE_BYTES } from '../../dist/backplane/local-history.js';
 import {
@@ -71,6 +71,26 @@ t.test('items go after their time', async (t) => {
   t.match(await backplane.read('a', { after: second as never }, 9), { end: third });
   clock.advance(2 * TTL);
   t.equal(history.held.bytes, 0);
+});
+
+t.test('where a channel stood some time ago is known as long as the items since then are kept', async (t) => {
+  const { backplane, clock, publish } = await started({ historySize: 2 });
+  const [first] = await publish(['a', '1']);
+  clock.advance(1_000);
+  await publish(['a', '2']);
+  clock.advance(1_000);
+  const [third] = await publish(['a', '3']);
+  clock.advance(500);
+  t.strictSame(await backplane.head('a', 100), third);
+  t.strictSame(await backplane.head('a', 1_600), first, 'the item before has gone, but it is known that it was older');
+  const lost = await backplane.head('a', 2_600);
+  t.equal(await backplane.read('a', { after: lost as never }, 9), undefined);
+});
+
+t.test('asking for the last items of names makes no channels', async (t) => {
+  const { backplane, history } = await started();
+  for (let i = 0; i < 10; i++) await backplane.read(`c${i}`, { last: 1 }, 9);
+  t.equal(history.held.channels, 0);
 });
 
 t.test('the count of a channel goes on as long as somebody is interested, and ends with its time after', async (t) => {
@@ -248,6 +268,12 @@ t.test('the content of each format is in memory of its own, and is the same', as
     t.ok((contentOf(item.formats, key)?.buffer.byteLength ?? 0) > 5, `${key} as it came`);
     t.equal(contentOf(kept.formats, key)?.buffer.byteLength, 5, `${key} as it is kept`);
   }
+});
+
+t.test('items of one publish with the same content share its memory while they are kept', async (t) => {
+  const [one, other] = parsePublished({ channels: ['c', 'd'], formats: { 'http-stream': { content: 'short' } } });
+  t.equal(keptItem(one as Item), one);
+  t.equal(keptItem(other as Item).formats, keptItem(one as Item).formats);
 });
 
 t.test('what shares its memory with nothing is kept as it is', async (t) => {

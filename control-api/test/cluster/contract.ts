@@ -47,9 +47,11 @@ const SHORT = 300;
 
 const QUESTIONS: readonly Question[] = [
   { about: 'channel', name: '' },
+  { about: 'members', name: 'a' },
   { about: 'channel', name: 'a/b?c "d" {e} ☃ \n' },
   { about: 'connection', id: 'abc-1' },
   { about: 'disconnect', id: 'abc-1' },
+  { about: 'revoke', revocations: [{ sub: 'ü', before: 1, until: 2 }] },
 ];
 
 /** Runs the contract on a fresh system per clause, of one node, and of three unless there can be but one (`alone`). */

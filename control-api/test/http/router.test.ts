@@ -61,6 +61,28 @@ t.test('a name that is no UTF-8, or too long, is 400, but the method is looked a
   }
 });
 
+t.test('a query string is for rows that take it: by its names, or any, as it came', async (t) => {
+  const some = new Router([
+    { ...row('POST', '/publish/?', 'publish'), query: { names: ['reach', 'id'], others: 'elsewhere' } as const },
+    { ...row('GET', '/users/{user+}', 'user'), query: { names: ['limit'], others: 'refused' } as const },
+    row('DELETE', '/users/{user+}', 'gone'),
+  ]);
+  const at = (method: string, url: string) => {
+    const match = some.match(method, url)?.found;
+    return match && ('row' in match ? [match.row.handler, match.params, match.query] : match.status);
+  };
+  t.strictSame(at('POST', '/publish?reach=1&id=a%2Fb'), ['publish', {}, 'reach=1&id=a%2Fb']);
+  t.strictSame(at('POST', '/publish/'), ['publish', {}, undefined]);
+  t.equal(at('GET', '/publish/?reach=1'), 405);
+  for (const url of ['/publish/?', '/publish/?a', '/publish/?reach=1&a', '/publish/?constructor', '/publish?/?reach'])
+    t.equal(at('POST', url), undefined, url);
+  for (const query of ['', 'a=%zz&b=/?#', 'user=x'])
+    t.strictSame(at('GET', `/users/a%3Fb?${query}`), ['user', { user: 'a?b' }, query]);
+  t.strictSame(at('GET', '/users/a'), ['user', { user: 'a' }, undefined]);
+  t.equal(at('GET', '/users/?limit=1'), undefined);
+  t.equal(at('DELETE', '/users/a?code=1'), undefined, 'each row takes its own');
+});
+
 t.test('it knows which methods any of its rows takes', async (t) => {
   const some = new Router([row('GET', '/a', 'a'), row('POST', '/b', 'b')]);
   t.strictSame(

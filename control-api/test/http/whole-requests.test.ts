@@ -67,6 +67,8 @@ const others: Readonly<Record<string, string>> = {
   'an upgrade': head('Upgrade: h2c', 'Content-Length: 0'),
   'a connection that closes': head('Connection: close', 'Content-Length: 0'),
   'a coding': head('Content-Encoding: gzip', 'Content-Length: 0'),
+  'a preference': head('Prefer: wait=1', 'Content-Length: 0'),
+  'a query string': head('Content-Length: 0').replace('/publish/', '/publish/?reach=1'),
   'an origin': head('Origin: http://a', 'Content-Length: 0'),
   'the name of all prototypes': head('__proto__: x', 'Content-Length: 0'),
   'a head that is too long': head(`X: ${'y'.repeat(HEAD_MAX)}`, 'Content-Length: 0'),

@@ -135,6 +135,33 @@ t.test('/nodes lists all, whatever one of them says of its start', async (t) => 
   }
 });
 
+t.test('/channels/{name}/members has those of all nodes, and names the silent', async (t) => {
+  const row = (user: string, since: string) => ({ user, kind: 'ws', since, connections: 1 });
+  const { json, nodes } = await views(t, {
+    a: () => ({ connections: 2, members: [row('ann', '1'), row('bob', '3')] }),
+    b: () => ({ connections: 2, members: [row('bob', '2'), row('cy', '4')] }),
+    c: undefined,
+    odd: () => 'of another version',
+  });
+  const { status, body } = await json('GET', '/channels/room%2F1/members');
+  t.equal(status, 200);
+  t.strictSame(body, {
+    channel: 'room/1',
+    connections: 4,
+    capped: false,
+    users: 3,
+    members: [row('ann', '1'), { ...row('bob', '2'), connections: 2 }, row('cy', '4')],
+    silent: ['c', 'odd'],
+  });
+  t.strictSame(nodes.asked, [{ question: { about: 'members', name: 'room/1' }, withinMs: ANSWER_WITHIN_MS }]);
+  const capped = await views(t, {
+    a: () => ({ connections: 5_000 }),
+    b: () => ({ connections: 1, members: [row('ann', '1')] }),
+  });
+  const answer = await capped.json('GET', '/channels/room/members');
+  t.strictSame(answer.body, { channel: 'room', connections: 5_001, capped: true, silent: [] });
+});
+
 t.test('/channels/{name} adds the nodes up, shows each, and names the silent', async (t) => {
   const { json, nodes } = await views(t, {
     a: () => ({ ...counts(1, 2, 3), position: { epoch: 'e', offset: 7 } }),
@@ -229,7 +256,7 @@ t.test('other methods are 405, with those that the path takes', async (t) => {
     ['POST', '/nodes', 'GET'],
     ['DELETE', '/channels/a', 'GET'],
     ['POST', '/channels/a/items', 'GET'],
-    ['PUT', '/connections/a', 'GET, DELETE'],
+    ['PUT', '/connections/a', 'GET, DELETE, POST'],
   ] as const) {
     const body = { message: `Method not allowed: ${method}.`, code: 'ERR_CONTROL_METHOD' };
     t.strictSame(await json(method, path), { status: 405, allow, body });
@@ -239,19 +266,11 @@ t.test('other methods are 405, with those that the path takes', async (t) => {
 
 t.test('paths beside them are not found, and without views neither are these', async (t) => {
   const { ask } = await views(t, { a: () => counts(0, 0, 0) });
-  for (const path of [
-    '/node',
-    '/nodes/a',
-    '/channels',
-    '/channels/a/b',
-    '/channels/a?b',
-    '/connections/',
-    '/nodes?x',
-  ]) {
+  for (const path of ['/node', '/nodes/a', '/channels/a/b', '/channels/a?b', '/connections/', '/nodes?x']) {
     t.match(await ask('GET', path), { status: 404, body: 'Not Found\n' });
   }
   const without = await startControl(t);
-  for (const path of ['/nodes', '/channels/a', '/connections/a', '/channels/a/items']) {
+  for (const path of ['/nodes', '/channels/a', '/connections/a', '/channels/a/items', '/users/a']) {
     t.match(await without.ask('GET', path), { status: 404, body: 'Not Found\n' });
   }
 });

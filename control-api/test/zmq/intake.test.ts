@@ -25,6 +25,17 @@ t.test('one item a message: J and JSON, T and a tnetstring, or a bare tnetstring
   t.same(events.seen, ['published 1', 'published 1', 'published 1']);
 });
 
+t.test('an item that names channels is published to each, in either form', async (t) => {
+  const { listener, events, uri } = await openSockets(t, { pushInSpec: ANY });
+  const publisher = push(t, uri('publish items'));
+  const { channel, ...rest } = item('a', '1');
+  await publisher.send(encodePacket({ ...rest, channels: [channel, 'b'] }, 'json'));
+  await publisher.send(encodePacket({ ...rest, id: '2', channels: ['b', channel] }, 'tnetstring'));
+  await listener.saw('a/2');
+  t.same(listener.labels, ['a/1', 'b/1', 'b/2', 'a/2']);
+  t.same(events.seen, ['published 2', 'published 2']);
+});
+
 t.test('bad messages are dropped, counted and logged, and the next one is taken', async (t) => {
   const { listener, events, log, uri } = await openSockets(t, { pushInSpec: ANY });
   const publisher = push(t, uri('publish items'));

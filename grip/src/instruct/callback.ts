@@ -91,6 +91,7 @@ export function withChannels(wish: CallbackWish, channels: readonly Channel[], h
   if (wish.id.length > MAX_NAME_BYTES) throw refused(`callback id of more than ${MAX_NAME_BYTES} characters`);
   if (wish.action === 'cancel') return wish;
   if (channels.length === 0) throw refused('a callback without channels');
+  if (channels.some(({ isPattern }) => isPattern)) throw refused('a callback on a pattern');
   return { ...wish, channels };
 }
 

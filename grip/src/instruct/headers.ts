@@ -14,9 +14,11 @@ import {
 import { parseParams, splitElements } from '../wire/params.js';
 import { parseInteger, textFromWire, trimWire } from '../wire/text.js';
 import { type CallbackWish, parseCallback, withChannels } from './callback.js';
+import { type Expires, parseExpires } from './expires.js';
 import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
 import { type Links, parseLinks } from './link.js';
+import { parseResumeToken, type ResumeTokenWish } from './resume-token.js';
 
 /** What the Grip-* headers of one response say; undefined where the header is absent. */
 export interface GripHeaders {
@@ -26,11 +28,15 @@ export interface GripHeaders {
   readonly timeout: number | undefined;
   readonly exposeHeaders: readonly string[] | undefined;
   readonly keepAlive: KeepAlive | undefined;
+  readonly expires: Expires | undefined;
   readonly meta: Readonly<Record<string, string>>;
   /** Of Grip-Status or, without it, of the response. */
   readonly status: { readonly code: number; readonly reason: string };
   readonly links: Links;
   readonly callback: CallbackWish | undefined;
+  /** Grip-Position: the client is to learn where the channels stand. */
+  readonly position: boolean;
+  readonly resumeToken: ResumeTokenWish | undefined;
 }
 
 /** The Grip-* fields of a response, as they are written. */
@@ -39,11 +45,14 @@ export const gripFields: readonly string[] = [
   'Grip-Channel',
   'Grip-Timeout',
   'Grip-Keep-Alive',
+  'Grip-Expires',
   'Grip-Link',
+  'Grip-Resume-Token',
   'Grip-Set-Meta',
   'Grip-Status',
   'Grip-Expose-Headers',
   'Grip-Callback',
+  'Grip-Position',
 ];
 
 const knownFields: ReadonlySet<string> = new Set(gripFields.map((name) => name.toLowerCase()));
@@ -71,10 +80,13 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     timeout: parseTimeout(headerValue(headers, 'grip-timeout')),
     exposeHeaders: parseExposeHeaders(headerValues(headers, 'grip-expose-headers')),
     keepAlive: parseKeepAlive(headerValue(headers, 'grip-keep-alive')),
+    expires: parseExpires(headerValue(headers, 'grip-expires')),
     meta: parseMeta(headerValues(headers, 'grip-set-meta')),
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
     callback: parseCallback(headerValues(headers, 'grip-callback')),
+    position: parsePositionWish(headerValue(headers, 'grip-position')),
+    resumeToken: parseResumeToken(headerValue(headers, 'grip-resume-token')),
   };
 }
 
@@ -84,7 +96,9 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
-  const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status, callback } = parseGripHeaders(head);
+  const fields = parseGripHeaders(head);
+  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status, callback } = fields;
+  const { position, resumeToken } = fields;
   const response = {
     code: status.code,
     reason: status.reason || reasonPhrase(status.code),
@@ -93,8 +107,10 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
   const instruct: Writable<Instruct> = { meta, links, response };
   if (callback !== undefined) instruct.callback = withChannels(callback, channels, mode !== undefined);
   else if (mode === undefined) instruct.channels = channels;
-  else instruct.hold = makeHold(mode, channels, timeout, keepAlive);
+  else instruct.hold = makeHold(mode, channels, timeout, keepAlive, expires);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
+  if (position) instruct.position = true;
+  if (resumeToken !== undefined) instruct.resumeToken = resumeToken;
   return instruct;
 }
 
@@ -121,6 +137,12 @@ export function clientHeaders(headers: RawHeaders, exposed?: readonly string[]):
 function parseMode(text: string | undefined): HoldMode | undefined {
   if (text === undefined || isHoldMode(text)) return text;
   throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Hold must be set to either 'response' or 'stream'");
+}
+
+/** The only wish that there is. */
+function parsePositionWish(text: string | undefined): boolean {
+  if (text === undefined || text === 'request') return text !== undefined;
+  throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Position must be set to 'request'");
 }
 
 function parseTimeout(text: string | undefined): number | undefined {

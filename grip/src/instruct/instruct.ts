@@ -1,10 +1,13 @@
 /** The instruct, with which an origin answers how a request is held; and whether a response head has one. */
 import type { Buffer } from 'node:buffer';
 import type { Channel } from '../channel.js';
+import type { Writable } from '../wire/fields.js';
 import type { RawHeaders, ResponseHead } from '../wire/head.js';
 import type { CallbackInstruct } from './callback.js';
+import type { Expires } from './expires.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { Links } from './link.js';
+import type { ResumeTokenWish } from './resume-token.js';
 
 /** `response`: a long-poll, answered by the first item. `stream`: an open response to which items are appended. */
 export type HoldMode = 'response' | 'stream';
@@ -23,6 +26,8 @@ export interface Hold {
   readonly timeout: number;
   /** Stream mode only. */
   readonly keepAlive?: KeepAlive;
+  /** When the origin is to be asked again, or the client to come back; absent: never. May be over already. */
+  readonly expires?: Expires;
 }
 
 /**
@@ -61,6 +66,10 @@ export interface Instruct {
   /** Names in lower case, of the only headers that the client may see; absent if it may see all. */
   readonly exposeHeaders?: readonly string[];
   readonly response: InstructResponse;
+  /** Without a hold: the response is to say where `channels` stand. Absent if not. */
+  readonly position?: true;
+  /** The client may come back without the origin being asked; absent if it may not. */
+  readonly resumeToken?: ResumeTokenWish;
   /** In the JSON form, the first members that mean nothing, for the log; absent if there are none. */
   readonly unknown?: readonly UnknownMember[];
 }
@@ -85,10 +94,13 @@ export function makeHold(
   channels: readonly Channel[],
   timeout: number | undefined,
   keepAlive: KeepAlive | undefined,
+  expires: Expires | undefined,
 ): Hold {
   const seconds = Math.max(timeout ?? DEFAULT_HOLD_TIMEOUT, MIN_HOLD_TIMEOUT);
-  if (keepAlive === undefined) return { mode, channels, timeout: seconds };
-  return { mode, channels, timeout: seconds, keepAlive };
+  const hold: Writable<Hold> = { mode, channels, timeout: seconds };
+  if (keepAlive !== undefined) hold.keepAlive = keepAlive;
+  if (expires !== undefined) hold.expires = expires;
+  return hold;
 }
 
 const instructType = 'application/grip-instruct';

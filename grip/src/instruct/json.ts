@@ -1,12 +1,13 @@
 /** The JSON form of an instruct: what it says, and which of its members mean nothing. */
 import { Buffer } from 'node:buffer';
-import { type Channel, makeChannel } from '../channel.js';
+import { type Channel, makeChannel, withInitial } from '../channel.js';
 import { GripError } from '../errors.js';
 import { Fields, isJsonObject, type JsonObject } from '../wire/fields.js';
 import { type ResponseHead, reasonPhrase } from '../wire/head.js';
 import { NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { wireFromText } from '../wire/text.js';
 import { type CallbackInstruct, type CallbackWish, callbackOf, withChannels } from './callback.js';
+import { expiresField } from './expires.js';
 import { clientHeaders, type GripHeaders, parseGripHeaders } from './headers.js';
 import {
   type HoldMode,
@@ -25,10 +26,11 @@ import {
   parseFormat,
   parseMode,
 } from './keep-alive.js';
+import { parseResumeToken } from './resume-token.js';
 
 /**
  * Parses the JSON form of an instruct. The Grip-* headers of the response count as well: the document's hold mode,
- * timeout, keep-alive and status come before theirs, its channels and meta are added to theirs. Other headers of the
+ * timeout, keep-alive, expiry and status come before theirs, its channels and meta are added to theirs. Other headers of the
  * response are dropped; the client gets those of the document, which Grip-Expose-Headers does not touch. Throws
  * ERR_GRIP_INSTRUCT with Pushpin's text.
  */
@@ -44,7 +46,9 @@ export function parseInstructJson(head: ResponseHead, body: Buffer): Instruct {
     meta: Object.assign(Object.create(null), grip.meta, hold?.stringMap('meta')),
     links: grip.links,
     ...(grip.exposeHeaders && { exposeHeaders: grip.exposeHeaders }),
+    ...resumeTokenOf(hold, grip),
     response,
+    ...(grip.position && { position: true as const }),
     ...(unknown && { unknown }),
   };
 }
@@ -76,14 +80,21 @@ function jsonCallback(fields: Fields | undefined, holds: boolean, grip: GripHead
 /** Without a hold in the document, Grip-Hold still decides. */
 function holdOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'hold' | 'channels'> {
   if (!hold) {
-    const { mode, channels, timeout, keepAlive } = grip;
-    return mode ? { hold: makeHold(mode, channels, timeout, keepAlive) } : { channels };
+    const { mode, channels, timeout, keepAlive, expires } = grip;
+    return mode ? { hold: makeHold(mode, channels, timeout, keepAlive, expires) } : { channels };
   }
   const mode = modeOf(hold);
   const channels = [...grip.channels, ...channelsOf(hold)];
   const timeout = hold.integer('timeout') ?? grip.timeout;
   const keepAlive = keepAliveOf(hold.fields('keep-alive'), grip.keepAlive);
-  return { hold: makeHold(mode, channels, timeout, keepAlive) };
+  return { hold: makeHold(mode, channels, timeout, keepAlive, expiresField(hold) ?? grip.expires) };
+}
+
+/** A number of seconds, or the text of the header. */
+function resumeTokenOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'resumeToken'> {
+  const value = hold?.value('resume-token');
+  const resumeToken = value === undefined ? grip.resumeToken : parseResumeToken(String(value));
+  return resumeToken === undefined ? {} : { resumeToken };
 }
 
 function modeOf(hold: Fields): HoldMode {
@@ -100,8 +111,15 @@ function channelsOf(hold: Fields): Channel[] {
     const name = fields.string('name');
     if (name === undefined) throw fields.missing('name');
     const prevId = fields.string('prev-id');
-    return makeChannel(name, prevId, fields.strings('filters', 'filters contains value with wrong type') ?? []);
+    const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
+    const channel = makeChannel(name, prevId, filters, fields.boolean('pattern'));
+    return withInitial(channel, countOrText(fields, 'initial'), fields.string('since'));
   });
+}
+
+/** A member that may be a number too. */
+function countOrText(fields: Fields, key: string): string | undefined {
+  return typeof fields.value(key) === 'number' ? String(fields.integer(key)) : fields.string(key);
 }
 
 /**
@@ -137,8 +155,8 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
 
 const INSTRUCT = ['hold', 'response', 'callback'];
 const CALLBACK = ['id', 'url', 'secret', 'ttl', 'channels', 'cancel'];
-const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'meta'];
-const CHANNEL = ['name', 'prev-id', 'filters'];
+const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'expires', 'meta', 'resume-token'];
+const CHANNEL = ['name', 'prev-id', 'filters', 'pattern', 'initial', 'since'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
 

@@ -12,6 +12,8 @@ export interface FormatRow<Format> {
   readonly label: string;
   /** Whether such a subscriber ends with an item and comes back for the next one. */
   readonly polls: boolean;
+  /** All members that `parse` looks at, whatever the action. */
+  readonly members: ReadonlySet<string>;
   /** Reads the value published under `name`. Members that the action does not use are not looked at. Throws ERR_GRIP_ITEM. */
   parse(value: unknown): Format;
   /** A value that JSON can express; `parse` gives back an equal format. */

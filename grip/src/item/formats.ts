@@ -1,5 +1,5 @@
 /** The table of formats: each row is a form in which an item is published, and the kind of subscriber that takes it. */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { Writable } from '../wire/fields.js';
 import type { FormatRow } from './format.js';
 import { httpRequest } from './http-request.js';
@@ -93,7 +93,23 @@ export function contentOf<Key extends FormatKey>(formats: Formats, key: Key): Bu
 }
 
 /** The formats with other content in one of them, of which {@link contentOf} gives some. */
-export function withContent<Key extends FormatKey>(formats: Formats, key: Key, content: Buffer): Formats {
+function withContent<Key extends FormatKey>(formats: Formats, key: Key, content: Buffer): Formats {
   const format = formats[key];
   return format === undefined ? formats : { ...formats, [key]: formatRows[key].withContent(format, content) };
+}
+
+/**
+ * The formats with content that shares its memory with nothing else; the same object where that is so already. Small Buffers are cut
+ * out of slabs of 8 KiB, and messages of other processes out of what was read at once: one of them that is kept would keep all of it.
+ */
+export function ownContent(formats: Formats): Formats {
+  let own = formats;
+  for (const key of formatKeys) {
+    const content = contentOf(formats, key);
+    if (content === undefined || content.buffer.byteLength === content.length) continue;
+    const copy = Buffer.allocUnsafeSlow(content.length);
+    content.copy(copy);
+    own = withContent(own, key, copy);
+  }
+  return own;
 }

@@ -110,6 +110,7 @@ export const httpRequest = {
   kind: 'callback',
   label: 'callback',
   polls: false,
+  members: new Set(['action', 'content-filters', 'method', 'path', 'headers', 'body', 'body-bin']),
   parse,
   encode,
   size,

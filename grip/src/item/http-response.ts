@@ -83,6 +83,7 @@ export const httpResponse = {
   kind: 'response',
   label: 'hold response',
   polls: true,
+  members: new Set(['action', 'code', 'reason', 'headers', 'content-filters', 'body', 'body-bin', 'body-patch']),
   parse,
   encode,
   size,

@@ -46,6 +46,7 @@ export const httpStream = {
   kind: 'stream',
   label: 'hold stream',
   polls: false,
+  members: new Set(['action', 'content', 'content-bin', 'content-filters']),
   parse,
   encode,
   size: (format) => (format.action === 'send' ? sendBytes(format, format.content.length) : 0),

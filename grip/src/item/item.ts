@@ -3,6 +3,7 @@ import { isLongName, MAX_NAME_BYTES } from '../channel.js';
 import { GripError } from '../errors.js';
 import { Fields, isJsonObject, type JsonObject, kindOf, type Writable } from '../wire/fields.js';
 import { jsonFaultText, NOT_JSON, readJsonBytes } from '../wire/json.js';
+import { isForOne } from './for-one.js';
 import { TEXT_OVERHEAD } from './format.js';
 import {
   addFormat,
@@ -13,7 +14,10 @@ import {
   formatNames,
   formatRows,
   listFormats,
+  ownContent,
 } from './formats.js';
+import { channelsOf, MAX_NAMED_CHANNELS } from './item-channels.js';
+import type { ItemWarnings } from './warnings.js';
 
 /** One publication to one channel. Immutable: one item is shared by all subscribers and backplanes. */
 export interface Item {
@@ -29,6 +33,12 @@ export interface Item {
   readonly size?: number;
   /** Deliver at once, whatever `prevId` says. */
   readonly noSeq: boolean;
+  /** It goes to one subscriber of all nodes; absent, to all of them. */
+  readonly deliver?: 'one';
+  /** The state that it has: an item with an older or the same one, within an epoch, is not published. From 0 to 2^53-1. */
+  readonly version?: number;
+  /** Names a count of versions; another one is a later one. Only with `version`; empty if the publisher names none. */
+  readonly versionEpoch?: string;
   /** The first names of formats that mean nothing, cut, for the log; absent if there are none. */
   readonly unknownFormats?: readonly string[];
 }
@@ -39,10 +49,32 @@ export interface Item {
  * with Pushpin's text.
  */
 export function parseItem(value: unknown, topic = ''): Item {
+  return itemOn(new Fields(value, 'publish item object', 'ERR_GRIP_ITEM'), topic);
+}
+
+/**
+ * Parses what a publisher writes as one item: as {@link parseItem} does, or, where it has `channels` in the place of `channel`, as one
+ * item for each of them, all with the same formats and meta. Content that several items share is in memory of its own, so that
+ * each may be kept as it is.
+ */
+export function parsePublished(value: unknown, topic = ''): Item[] {
   const fields = new Fields(value, 'publish item object', 'ERR_GRIP_ITEM');
+  const channels = topic === '' ? channelsOf(fields) : undefined;
+  if (channels === undefined) return [itemOn(fields, topic)];
+  const item = itemFor(fields, channels[0] as string);
+  if (channels.length === 1) return [item];
+  const formats = ownContent(item.formats);
+  return channels.map((channel) => ({ ...item, channel, formats }));
+}
+
+function itemOn(fields: Fields, topic: string): Item {
   const channel = topic || fields.identifier('channel');
   if (channel === undefined) throw fields.missing('channel');
   if (isLongName(channel)) throw fields.error(`the topic is longer than ${MAX_NAME_BYTES} bytes`);
+  return itemFor(fields, channel);
+}
+
+function itemFor(fields: Fields, channel: string): Item {
   const id = fields.identifier('id');
   const prevId = fields.identifier('prev-id');
   const formats = parseFormats(fields);
@@ -53,6 +85,13 @@ export function parseItem(value: unknown, topic = ''): Item {
   if (id !== undefined) item.id = id;
   if (prevId !== undefined) item.prevId = prevId;
   if (size !== undefined) item.size = size;
+  if (isForOne(fields, item)) item.deliver = 'one';
+  const version = fields.integer('version', Number.MAX_SAFE_INTEGER);
+  const versionEpoch = fields.identifier('version-epoch');
+  if (version !== undefined) {
+    item.version = version;
+    item.versionEpoch = versionEpoch ?? '';
+  } else if (versionEpoch !== undefined) throw fields.missing('version');
   const unknown = unknownFormats(fields);
   if (unknown !== undefined) item.unknownFormats = unknown;
   return item;
@@ -103,9 +142,10 @@ function unknownFormats(item: Fields): readonly string[] | undefined {
 /**
  * Parses the body of a POST to /publish: `{"items": [...]}`. All or nothing: one bad item fails the whole body. Throws
  * ERR_GRIP_ITEM whose message is the complete text of the 400 answer, without its newline; publishers of Pushpin know those of
- * a body that is no JSON, or no object, so that what they do not say is in `detail`.
+ * a body that is no JSON, or no object, so that what they do not say is in `detail`. What of the items means nothing is added to
+ * `warnings`; without it nobody looks.
  */
-export function parseItems(body: Uint8Array): Item[] {
+export function parseItems(body: Uint8Array, warnings?: ItemWarnings): Item[] {
   const { value: document, fault } = readJsonBytes(body);
   if (fault !== undefined) {
     const detail = fault === NOT_JSON ? jsonFaultText(body) : undefined;
@@ -118,7 +158,7 @@ export function parseItems(body: Uint8Array): Item[] {
     throw new GripError('ERR_GRIP_ITEM', text, { detail });
   }
   try {
-    return parseItemList(document);
+    return parseItemList(document, warnings);
   } catch (cause) {
     if (!(cause instanceof GripError)) throw cause;
     throw new GripError('ERR_GRIP_ITEM', `Invalid format: ${cause.message}`, { cause });
@@ -126,29 +166,38 @@ export function parseItems(body: Uint8Array): Item[] {
 }
 
 /**
- * Parses the member `items` of an object, as {@link parseItem} does each. Throws ERR_GRIP_ITEM, which says which of them is
+ * Parses the member `items` of an object, as {@link parsePublished} does each. Throws ERR_GRIP_ITEM, which says which of them is
  * bad: `items[3]: …`.
  */
-export function parseItemList(object: JsonObject): Item[] {
+export function parseItemList(object: JsonObject, warnings?: ItemWarnings): Item[] {
   const fields = new Fields(object, 'object', 'ERR_GRIP_ITEM');
   const items = fields.list('items');
   if (!items) throw fields.missing('items');
-  return items.map((item, at) => {
+  const parsed: Item[] = [];
+  let named = 0;
+  for (const [at, value] of items.entries()) {
     try {
-      return parseItem(item);
+      const made = parsePublished(value);
+      if (made.length > 1) named += made.length;
+      if (named > MAX_NAMED_CHANNELS) throw new GripError('ERR_GRIP_ITEM', TOO_MANY_CHANNELS);
+      for (const item of made) parsed.push(item);
+      warnings?.add(value as JsonObject, made.length);
     } catch (cause) {
       if (!(cause instanceof GripError)) throw cause;
       throw new GripError('ERR_GRIP_ITEM', `items[${at}]: ${cause.message}`, { cause });
     }
-  });
+  }
+  return parsed;
 }
+
+const TOO_MANY_CHANNELS = `the items up to this one name more than ${MAX_NAMED_CHANNELS} channels in 'channels'`;
 
 /**
  * The JSON of an item, for a backplane. `parseItem(itemToJson(item))` equals `item`, also across JSON.stringify, for
  * every item that came from {@link parseItem}, but for `unknownFormats`.
  */
 export function itemToJson(item: Item): JsonObject {
-  const { id, prevId, formats, meta, size } = item;
+  const { id, prevId, formats, meta, size, version, versionEpoch } = item;
   const json: Record<string, unknown> = { channel: item.channel };
   if (id !== undefined) json.id = id;
   if (prevId !== undefined) json['prev-id'] = prevId;
@@ -156,6 +205,9 @@ export function itemToJson(item: Item): JsonObject {
   if (Object.keys(meta).length > 0) json.meta = meta;
   if (size !== undefined) json.size = size;
   if (item.noSeq) json['no-seq'] = true;
+  if (item.deliver !== undefined) json.deliver = item.deliver;
+  if (version !== undefined) json.version = version;
+  if (versionEpoch) json['version-epoch'] = versionEpoch;
   return json;
 }
 
@@ -176,8 +228,8 @@ export const ITEM_OVERHEAD = 768;
  * Bytes that an item takes in memory, {@link ITEM_OVERHEAD} aside. Characters count two bytes, which is what they may take:
  * it is never more in truth, and for text of Latin letters half of that.
  */
-export function itemBytes({ channel, id, prevId, meta, formats }: Item): number {
-  let bytes = 2 * (channel.length + (id?.length ?? 0) + (prevId?.length ?? 0));
+export function itemBytes({ channel, id, prevId, meta, formats, versionEpoch }: Item): number {
+  let bytes = 2 * (channel.length + (id?.length ?? 0) + (prevId?.length ?? 0) + (versionEpoch?.length ?? 0));
   for (const name in meta) bytes += 2 * (name.length + (meta[name] as string).length) + 4 * TEXT_OVERHEAD;
   for (const key of formatKeys) bytes += formatBytes(formats, key);
   return bytes;

@@ -78,6 +78,7 @@ export const wsMessage = {
   kind: 'ws',
   label: 'session',
   polls: false,
+  members: new Set(['action', 'type', 'content', 'content-bin', 'content-filters', 'code', 'reason']),
   parse,
   encode,
   size,

@@ -1,10 +1,14 @@
 /** The GRIP mode of a WebSocket: the `grip` extension, where a message of the origin goes, and control messages. */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { GripError } from '../errors.js';
+import { MAX_EXPIRES } from '../instruct/expires.js';
 import { DEFAULT_KEEP_ALIVE_TIMEOUT, type KeepAliveMode } from '../instruct/keep-alive.js';
+import { formatPosition, type Initial, parseInitial } from '../position.js';
+import { parseHttpDate } from '../wire/date.js';
 import { Fields } from '../wire/fields.js';
 import { readJson } from '../wire/json.js';
 import { paramValue, parseElement, splitElements } from '../wire/params.js';
+import { trimWire } from '../wire/text.js';
 import { isControlType, readWsMessage, type WsMessageType } from './message.js';
 
 /** What the origin chose. */
@@ -78,14 +82,19 @@ export interface WsSubscribe {
   readonly type: 'subscribe';
   /** Unicode text, not empty; the route's prefix is still to be put before it. */
   readonly channel: string;
+  /** The channel is a pattern, as written. */
+  readonly pattern?: true;
   /** All of them, known or not: more than MAX_FILTERS close the session with 1011, which the session must check. */
   readonly filters: readonly string[];
+  /** What the client gets first where the session is new on the channel; absent: nothing. */
+  readonly initial?: Initial;
 }
 
 /** Ends a subscription of the session, but not one that its route made. */
 export interface WsUnsubscribe {
   readonly type: 'unsubscribe';
   readonly channel: string;
+  readonly pattern?: true;
 }
 
 /** Sends a message to the client again and again. */
@@ -110,6 +119,15 @@ export interface WsSendDelayed {
   readonly timeout: number;
 }
 
+/** Closes the session later. A message that comes before takes the place of this one. */
+export interface WsExpire {
+  readonly type: 'expire';
+  /** Seconds, 0 to MAX_EXPIRES; absent, as `date` is: the session does not expire. */
+  readonly timeout?: number;
+  /** In place of seconds: ms since the Unix epoch, a whole second. */
+  readonly date?: number;
+}
+
 /**
  * One control message. `detach` closes the origin's side and leaves the client's open; `session` names the session for
  * those who keep state about it, or without an id forgets that name; `set-meta` sets a meta value of the session, or
@@ -123,7 +141,8 @@ export type WsControl =
   | { readonly type: 'set-meta'; readonly name: string; readonly value?: string }
   | WsKeepAlive
   | WsSendDelayed
-  | { readonly type: 'flush-delayed' };
+  | { readonly type: 'flush-delayed' }
+  | WsExpire;
 
 /** A control message that is to be ignored, with the reason for the debug log. It may quote what the origin sent. */
 export interface WsControlInvalid {
@@ -157,10 +176,20 @@ function readControl(fields: Fields): WsControl {
   switch (type) {
     case 'subscribe': {
       const channel = channelName(fields);
-      return { type, channel, filters: fields.strings('filters', 'filters contains value with wrong type') ?? [] };
+      const filters = fields.strings('filters', 'filters contains value with wrong type') ?? [];
+      const initial = initialOf(fields);
+      return {
+        type,
+        channel,
+        ...(isPattern(fields) && { pattern: true as const }),
+        filters,
+        ...(initial !== undefined && { initial }),
+      };
     }
     case 'unsubscribe':
-      return { type, channel: channelName(fields) };
+      return isPattern(fields)
+        ? { type, channel: channelName(fields), pattern: true }
+        : { type, channel: channelName(fields) };
     case 'session': {
       const id = fields.identifier('id');
       return id ? { type, id } : { type };
@@ -174,12 +203,35 @@ function readControl(fields: Fields): WsControl {
       return readKeepAlive(fields);
     case 'send-delayed':
       return readSendDelayed(fields);
+    case 'expire':
+      return readExpire(fields);
     case 'detach':
     case 'flush-delayed':
       return { type };
     default:
       throw fields.error(`'type' contains unknown value: ${type.slice(0, 100)}`);
   }
+}
+
+/** A date that cannot be read is not passed over: the session would never end. */
+function readExpire(fields: Fields): WsExpire {
+  const type = 'expire';
+  const text = fields.string('date');
+  if (text === undefined) {
+    const timeout = fields.integer('timeout', MAX_EXPIRES);
+    return timeout === undefined ? { type } : { type, timeout };
+  }
+  const date = parseHttpDate(trimWire(text));
+  if (date === undefined) throw fields.invalid('date', 'an HTTP date');
+  return { type, date };
+}
+
+function initialOf(fields: Fields): Initial | undefined {
+  const count = fields.value('initial');
+  const initial = typeof count === 'number' ? String(count) : fields.string('initial');
+  const read = parseInitial(initial, fields.string('since'));
+  if (typeof read === 'string') throw fields.error(read);
+  return read;
 }
 
 function required(fields: Fields, key: string): string {
@@ -192,6 +244,11 @@ function nonEmpty(fields: Fields, key: string): string {
   const text = required(fields, key);
   if (text === '') throw fields.invalid(key, 'a text that is not empty');
   return text;
+}
+
+/** Both directions have it: a pattern and a channel of the same text are two subscriptions. */
+function isPattern(fields: Fields): boolean {
+  return fields.boolean('pattern') === true;
 }
 
 function channelName(fields: Fields): string {
@@ -223,9 +280,17 @@ function readSendDelayed(fields: Fields): WsSendDelayed {
  * limits of their types.
  */
 export function formatWsControl(control: WsControl): string {
+  if (control.type === 'subscribe') return JSON.stringify(subscribeToJson(control));
+  if (control.type === 'expire' && control.date !== undefined)
+    return JSON.stringify({ ...control, date: new Date(control.date).toUTCString() });
   if (control.type !== 'keep-alive' && control.type !== 'send-delayed') return JSON.stringify(control);
   const { content, messageType, ...rest } = control;
   return JSON.stringify({ ...rest, 'message-type': messageType, ...contentToJson(content) });
+}
+
+function subscribeToJson({ initial, ...rest }: WsSubscribe): object {
+  if (initial === undefined) return rest;
+  return 'last' in initial ? { ...rest, initial: initial.last } : { ...rest, since: formatPosition(initial.since) };
 }
 
 function contentToJson(content: Buffer | undefined): Record<string, string> {

@@ -299,3 +299,19 @@ t.test('of many UNKNOWN_MEMBERS_MAX are found', async (t) => {
   const many = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`m${i}`, 1]));
   t.equal(unknownIn({ ...many, response: many })?.length, UNKNOWN_MEMBERS_MAX);
 });
+
+t.test('a channel may be a pattern', async (t) => {
+  const channels = [
+    { name: 'a-*', pattern: true, 'prev-id': '1' },
+    { name: 'b-*', pattern: false },
+  ];
+  t.strictSame(parse({ hold: { channels } }).hold?.channels, [
+    { name: 'a-*', isPattern: true, filters: [] },
+    { name: 'b-*', filters: [] },
+  ]);
+  t.equal(
+    messageOf('ERR_GRIP_INSTRUCT', () => parse({ hold: { channels: [{ name: 'a', pattern: 'yes' }] } })),
+    "channel contains 'pattern' with wrong type: expected true or false, got a string",
+  );
+  t.equal(parse({ hold: { channels } }).unknown, undefined);
+});

@@ -18,6 +18,25 @@ t.test('an item has a channel and formats, and all else is optional', async (t) 
   );
 });
 
+t.test('an item may have a version, with or without an epoch', async (t) => {
+  const item = parseItem({ channel: 'a', formats: stream, version: 7, 'version-epoch': 'x' });
+  t.match(item, { version: 7, versionEpoch: 'x' });
+  t.same(parseItem(itemToJson(item)), item);
+  const bare = parseItem({ channel: 'a', formats: stream, version: '0' });
+  t.match(bare, { version: 0, versionEpoch: '' });
+  t.same(parseItem(itemToJson(bare)), bare);
+  for (const version of [-1, 2 ** 53, 'x', null])
+    t.match(
+      messageOf('ERR_GRIP_ITEM', () => parseItem({ channel: 'a', formats: stream, version })),
+      /'version'/,
+      `${version}`,
+    );
+  t.match(
+    messageOf('ERR_GRIP_ITEM', () => parseItem({ channel: 'a', formats: stream, 'version-epoch': 'x' })),
+    /'version'/,
+  );
+});
+
 t.test('formats may stand in the item itself, the old form', async (t) => {
   t.same(parseItem({ channel: 'a', ...stream }), parseItem({ channel: 'a', formats: stream }));
 });

@@ -8,6 +8,7 @@ import {
   type WsControl,
   type WsMessageType,
 } from '../../dist/index.js';
+import { MAX_EXPIRES } from '../../dist/instruct/expires.js';
 
 t.test('the extension is found alone, among others and in a repeated header', async (t) => {
   for (const values of [['grip'], [' grip '], ['a, grip'], ['a; b=1', 'grip, c'], ['a; b="grip, x", grip']]) {
@@ -198,6 +199,24 @@ t.test('send-delayed waits for one second unless it says otherwise', async (t) =
   });
 });
 
+t.test('expire has a time from 0 up, or takes the last one back', async (t) => {
+  t.same(parse({ type: 'expire', timeout: 0 }), { type: 'expire', timeout: 0 });
+  t.same(parse({ type: 'expire', timeout: '90' }), { type: 'expire', timeout: 90 });
+  t.same(parse({ type: 'expire', timeout: MAX_EXPIRES }), { type: 'expire', timeout: MAX_EXPIRES });
+  t.same(parse({ type: 'expire' }), { type: 'expire' });
+  for (const timeout of [null, -1, 'soon', MAX_EXPIRES + 1, 1_764_512_345, 'Sun, 06 Nov 1994 08:49:37 GMT'])
+    t.match(parse({ type: 'expire', timeout }), { type: 'invalid', reason: /'timeout'/ }, `${timeout}`);
+});
+
+t.test('expire has a date in place of it', async (t) => {
+  const date = 784_111_777_000;
+  for (const text of ['Sun, 06 Nov 1994 08:49:37 GMT', ' Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994'])
+    t.same(parse({ type: 'expire', date: text }), { type: 'expire', date }, text);
+  t.same(parse({ type: 'expire', timeout: 5, date: 'Sun, 06 Nov 1994 08:49:37 GMT' }), { type: 'expire', date });
+  for (const text of [null, date, '', 'soon', '784111777', 'Sun, 31 Feb 1994 08:49:37 GMT'])
+    t.match(parse({ type: 'expire', date: text }), { type: 'invalid', reason: /'date'/ }, `${text}`);
+});
+
 t.test('RFC 6455 §5.5: a ping or pong holds 125 bytes', async (t) => {
   for (const type of ['keep-alive', 'send-delayed']) {
     for (const messageType of ['ping', 'pong']) {
@@ -307,6 +326,9 @@ const controls: fc.Arbitrary<WsControl> = fc.oneof(
     .tuple(messages, timeouts, fc.constantFrom('idle' as const, 'interval' as const))
     .map(([message, timeout, mode]) => ({ type: 'keep-alive' as const, ...message, timeout, mode })),
   fc.constant({ type: 'keep-alive', messageType: 'text', timeout: 55, mode: 'idle' } as const),
+  fc.constant({ type: 'expire' } as const),
+  fc.record({ type: fc.constant('expire' as const), timeout: fc.integer({ min: 0, max: MAX_EXPIRES }) }),
+  fc.integer({ min: 0, max: 253_402_300_799 }).map((seconds) => ({ type: 'expire' as const, date: seconds * 1_000 })),
   fc.tuple(messages, timeouts).map(([message, timeout]) => ({ type: 'send-delayed' as const, ...message, timeout })),
 );
 
@@ -316,7 +338,7 @@ t.test('written control messages are read back unchanged', async (t) => {
 
 t.test('any text and any JSON is a control message or a reason', async (t) => {
   const values = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.constant(null), fc.array(fc.string()));
-  const types = ['subscribe', 'unsubscribe', 'session', 'set-meta', 'keep-alive', 'send-delayed', 'detach'];
+  const types = ['subscribe', 'unsubscribe', 'session', 'set-meta', 'keep-alive', 'send-delayed', 'detach', 'expire'];
   const keys = [
     'channel',
     'filters',
@@ -327,6 +349,7 @@ t.test('any text and any JSON is a control message or a reason', async (t) => {
     'content-bin',
     'message-type',
     'timeout',
+    'date',
     'mode',
   ];
   const objects = fc
@@ -339,4 +362,19 @@ t.test('any text and any JSON is a control message or a reason', async (t) => {
       else t.same(parseWsControl(formatWsControl(control)), control);
     }),
   );
+});
+
+t.test('a subscription may be to a pattern', async (t) => {
+  const written = (control: WsControl) => parseWsControl(formatWsControl(control));
+  for (const control of [
+    { type: 'subscribe', channel: 'a-*', pattern: true, filters: ['skip-self'] },
+    { type: 'unsubscribe', channel: 'a-*', pattern: true },
+  ] as const)
+    t.strictSame(written(control), control);
+  t.strictSame(parseWsControl('{"type":"subscribe","channel":"a-*","pattern":false}'), {
+    type: 'subscribe',
+    channel: 'a-*',
+    filters: [],
+  });
+  t.match(parseWsControl('{"type":"subscribe","channel":"a-*","pattern":1}'), { type: 'invalid' });
 });

@@ -16,6 +16,9 @@ import {
   RedisCallbacks,
   RedisNodes,
   RedisOccupancy,
+  RedisRevocations,
+  type RevocationStore,
+  Revocations,
   StandaloneNode,
 } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
@@ -36,6 +39,8 @@ export interface ClusterAccess {
   readonly occupancy: (set: string, delay: number) => Occupancy;
   /** Keeps callbacks, over this share of the backplane; made at most once. */
   readonly callbacks: (share: Backplane) => CallbackStore & CallbackWork;
+  /** What nodes that start later are to know; used after the backplane was started. */
+  readonly revocations: RevocationStore;
   /** Lets go of what else was opened; after the backplane is closed. */
   close(): void;
 }
@@ -74,9 +79,11 @@ function makeStandalone(
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
   const occupancy = (_: string, delay: number) => new LocalOccupancy({ clock, delay });
+  const revocations = new Revocations(clock);
   const backlogMax = config.callbacksBacklogMax;
   const callbacks = (share: Backplane) => new LocalCallbacks({ share, backlogMax });
-  return { backplane, cluster: new StandaloneNode(clock), occupancy, callbacks, close: () => routes.close() };
+  const cluster = new StandaloneNode(clock);
+  return { backplane, cluster, occupancy, revocations, callbacks, close: () => routes.close() };
 }
 
 function makeRedis(
@@ -107,9 +114,10 @@ function makeRedis(
   const node = randomBytes(9).toString('base64url');
   const occupancy = (set: string, delay: number) =>
     new RedisOccupancy({ connections, set, node, clock, delay, log: log.child('nodes') });
+  const revocations = new RedisRevocations(connections, clock);
   const callbacks = (share: Backplane) =>
     new RedisCallbacks({ connections, share, node, clock, log: log.child('callbacks'), faults });
-  return { backplane, cluster, occupancy, callbacks, close: () => {} };
+  return { backplane, cluster, occupancy, revocations, callbacks, close: () => {} };
 }
 
 function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {

@@ -1,5 +1,5 @@
 /** The composition of the request path: from a client's request to its origin, and to what is held for it. */
-import { type Containment, Pace, type Tracing } from '@holdfast/control-api';
+import { type Containment, Pace, type Revocations, type Tracing } from '@holdfast/control-api';
 import type { ChannelRegistry } from '../channels/registry.js';
 import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
 import { BodyLimits } from '../clients/body-limits.js';
@@ -10,7 +10,12 @@ import { Compression } from '../compression/compression.js';
 import { type Config, processesFor } from '../config/config.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { Sequencer } from '../delivery/sequencer.js';
+import type { SubscribePlace } from '../direct/admission.js';
+import { SubscribeOrigin } from '../direct/subscribe-origin.js';
+import { TokenVerifier } from '../direct/token-verifier.js';
+import { ResumeGrants } from '../history/grants.js';
 import type { ReplayDeps } from '../history/replay.js';
+import { resumeKey } from '../history/tokens.js';
 import type { HoldDeps } from '../holds/hold.js';
 import { HttpFilters } from '../links/http-filter.js';
 import { LinkClient } from '../links/link-client.js';
@@ -27,7 +32,8 @@ import type { CallbackOffice } from '../request/callback-order.js';
 import type { RequestDeps } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
-import type { Target } from '../routes/target.js';
+import type { SubscribeTarget } from '../routes/subscribe-target.js';
+import type { Target, TestTarget } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import { Memory } from '../runtime/memory.js';
 import { RequestInterner } from '../sessions/client-request.js';
@@ -51,6 +57,8 @@ export interface RequestPathDeps {
   readonly origins: Pick<OriginClient, 'origin'>;
   /** Undefined where no history is kept. */
   readonly replay: ReplayDeps | undefined;
+  /** Tokens of clients that count no more. */
+  readonly revocations: Revocations;
   /** Whether another connection to an origin may be opened. */
   readonly admits: () => boolean;
   readonly faults: Containment;
@@ -75,7 +83,23 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
-  const originOf = originsOf(origins, faults);
+  const { revocations } = around;
+  const { tokenLifetimeMax } = config;
+  const verifier = new TokenVerifier({
+    ...{ clock, routes, revocations, tokenLifetimeMax },
+    log: log.child('subscribe'),
+  });
+  const placeOf = (target: SubscribeTarget, route: Route): SubscribePlace => ({
+    target,
+    route,
+    verifier,
+    channelsMax: connectionSubscriptionMax,
+  });
+  const builtInOf = (target: TestTarget | SubscribeTarget, route: Route): Origin =>
+    target.kind === 'test'
+      ? new TestOrigin(route.pathBeg, target, faults)
+      : new SubscribeOrigin(placeOf(target, route), faults);
+  const originOf = originsOf(origins, builtInOf);
   const holdLog = log.child('hold');
   const warnings = new OriginWarnings(
     log.child('request'),
@@ -114,7 +138,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     shutdownRetry: config.shutdownRetry,
   };
   const dialer = new SessionDialer(
-    { clock, random, faults, forwarder, originOf, originTraces },
+    { clock, random, faults, forwarder, originOf, placeOf, originTraces },
     { websocketMessageMax: config.websocketMessageMax, allowCompression: config.allowCompression },
     config,
     admits,
@@ -170,6 +194,12 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     }),
     limits,
     admission: new Admission(config.maxOpenRequests),
+    grants:
+      replay &&
+      new ResumeGrants({
+        ...{ replay, clock, revocations, tokenLifetimeMax },
+        key: resumeKey(config.resumeKey, sigKey),
+      }),
     forwarder,
     holds,
     sessions,
@@ -213,11 +243,10 @@ function makeCompression(config: Config, faults: Containment): Compression | und
   return config.compress.length === 0 && !config.compressStreams ? undefined : new Compression(config, faults);
 }
 
-/** What answers for a target: a pool of connections, or the test target. */
+/** What answers for a target: a pool of connections, or one that is built in. */
 function originsOf(
   origins: RequestPathDeps['origins'],
-  faults: Containment,
+  builtInOf: (target: TestTarget | SubscribeTarget, route: Route) => Origin,
 ): (target: Target, route: Route, host: string) => Origin {
-  return (target, route, host) =>
-    target.kind === 'http' ? origins.origin(target, host) : new TestOrigin(route.pathBeg, target, faults);
+  return (target, route, host) => (target.kind === 'http' ? origins.origin(target, host) : builtInOf(target, route));
 }

@@ -4,10 +4,15 @@ import {
   type Containment,
   type EventSink,
   historyOf,
+  type OccupancyCounts,
+  type Revocation,
+  Revocations,
   type StatsSink,
   type Tracing,
 } from '@holdfast/control-api';
 import { AgeLimit } from '../channels/age-limit.js';
+import { Expiries } from '../channels/expiries.js';
+import { ChannelPresence } from '../channels/presence.js';
 import { ChannelRegistry } from '../channels/registry.js';
 import type { SubscriberEvents } from '../channels/subscriber-deps.js';
 import { AddressGate } from '../clients/connection-gate.js';
@@ -35,8 +40,8 @@ import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
 import { deliverySpans } from '../tracing/item-traces.js';
-import { clientPolicy } from './client-tls.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
+import { clientPolicy } from './tls/client-tls.js';
 
 /**
  * Response heads of origins may be longer than what clients may send us.
@@ -77,8 +82,12 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly isShared: boolean;
   /** From which session tickets get their keys, where no file is configured; left out: a random one. */
   readonly ticketSecret?: Buffer | undefined;
+  /** Tokens of clients that are revoked already; left out: none. */
+  readonly revocations?: readonly Revocation[] | undefined;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
+  /** Counts who joins and leaves channels, for routes that have it published. Left out: nobody is announced. */
+  readonly presence?: OccupancyCounts | undefined;
   /** Where events for the customer go. Undefined: there are none. */
   readonly events?: EventSink | undefined;
   /** Left out: traces are not followed. */
@@ -91,6 +100,7 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
 export interface Assembly {
   readonly backplane: Backplane;
   readonly registry: ChannelRegistry;
+  readonly presence: ChannelPresence;
   /** Undefined where nothing ends by its age. */
   readonly ages: AgeLimit | undefined;
   readonly delivery: ItemDelivery;
@@ -99,6 +109,7 @@ export interface Assembly {
   readonly origins: Origins;
   readonly handler: EdgeHandler;
   readonly requests: RequestDeps;
+  readonly revocations: Revocations;
   readonly sockjs: SockJs;
   readonly telemetry: Telemetry;
   readonly edge: Edges;
@@ -118,7 +129,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     events: deps.events,
     clock,
   });
-  const { messageWait, updateOnFirstSubscription, subscriptionLinger } = config;
+  const { messageWait, updateOnFirstSubscription, subscriptionLinger, presenceDelay } = config;
   const delivery = new ItemDelivery(() => registry, {
     clock,
     messageWait,
@@ -132,25 +143,27 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   });
   const interest = new ChannelInterest({
     backplane,
-    sequencer: delivery,
+    sequencer: {
+      forget: (channel) => {
+        delivery.forget(channel);
+        replay?.initial.forget(channel);
+      },
+    },
     clock,
     updateOnFirstSubscription,
     subscribersOf: (channel) => registry.of(channel),
     faults,
   });
   const ages = AgeLimit.of(config, { clock, faults, random });
-  const registry = new ChannelRegistry(
-    interest,
-    clock,
-    subscriptionLinger,
-    telemetry.subscriptions,
-    ages,
-    telemetry.users,
-  );
+  const expiries = new Expiries({ clock, faults });
+  const presence = new ChannelPresence({ clock, presenceDelay, counts: deps.presence });
+  const followers = { subscriptions: telemetry.subscriptions, ages, expiries, presence, users: telemetry.users };
+  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, followers, config.patternSeparator);
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');
   const { originConnectTimeout, originTimeout, originKeepAliveTimeout, originConnectionMaxAge } = config;
+  const originConnectionsMax = config.originConnectionsMax || descriptors.origins;
   const parserFound = reportFastPaths(log, metrics);
   const origins =
     deps.origins ??
@@ -159,6 +172,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
       originTimeout,
       originKeepAliveTimeout,
       originConnectionMaxAge,
+      originConnectionsMax,
       maxHeaderBytes: ORIGIN_HEADER_BYTES,
       admits,
       parserFound,
@@ -168,7 +182,10 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   const { positions, sequencer } = delivery;
   const replay =
     history && makeReplay(config, { history, positions, clock, events: metrics, log: log.child('history') });
+  const revocations = new Revocations(clock);
+  for (const revocation of deps.revocations ?? []) revocations.add(revocation);
   const requests = composeRequests(config, log, {
+    revocations,
     telemetry,
     registry,
     sequencer,
@@ -198,6 +215,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   const parts = {
     backplane,
     registry,
+    presence,
     ages,
     delivery,
     routes,
@@ -205,6 +223,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     origins,
     handler,
     requests,
+    revocations,
     sockjs,
     telemetry,
     edge,

@@ -3,81 +3,66 @@
  * One for each node, however many processes serve its clients.
  */
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import {
   BackplaneHub,
   type Callbacks,
   CauseLog,
+  ChannelHistory,
   ChannelTaps,
   ClusterViews,
   CONTROL_CONNECTIONS,
-  type Connections,
   type Containment,
   ControlServer,
   type ControlServerOptions,
   type CurveKeys,
   type CustomerEvents,
-  mergeAnswers,
-  type NodeMember,
-  type NodeState,
   PacedLog,
+  Presence,
   Publisher,
   type PublishReceipt,
-  type Question,
+  Revocations,
+  TokenRevocations,
   type Tracing,
   ZeroMqSockets,
 } from '@holdfast/control-api';
 import type { Item } from '@holdfast/grip';
-import { type AdminAccess, AdminServer, type Exposition, type Readiness } from '../admin/server.js';
+import { type AdminAccess, AdminServer, type Readiness } from '../admin/server.js';
 import type { Config } from '../config/config.js';
 import { CurveClients } from '../config/files/curve-clients.js';
 import { hasKeys } from '../config/files/keys-file.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { CallbackOffice } from '../request/callback-order.js';
-import { type Clock, guardedClock } from '../runtime/clock.js';
+import { type Clock, guardedClock, type Timer } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import { callbackOffice, makeCallbacks } from './callbacks.js';
 import { ControlKeys } from './control-keys.js';
-import { controlTls } from './control-tls.js';
 import { makeCustomerEvents } from './customer-events.js';
-import type { Drainable, NodeDrain } from './drain/node-drain.js';
-
-/** What serves the clients of a node: the data plane of this process, or workers. */
-export interface Serving extends Drainable {
-  /** Begins to serve; resolves with the URLs of the client listeners. After a rejection it must still be stopped. */
-  start(): Promise<readonly string[]>;
-  /** Reads the routes file again, and opens log files of its own anew. */
-  reload(): void;
-  /** Drains, and closes everything; see `DataPlane.stop`. */
-  stop(): Promise<void>;
-  /** Calls `publish` when all interest that was declared before this call has reached the hub, in the order of the calls. */
-  behindInterest<Done>(publish: () => Promise<Done>): Promise<Done>;
-  /** Undefined where it is not known at once. */
-  countSubscribers(channel: string): number | undefined;
-  readonly connections: Connections;
-  /** How many processes serve clients at the moment. */
-  readonly workers: number;
-  /** The series of all processes. */
-  readonly exposition: Exposition;
-  readonly readiness: Readiness;
-  /** Other types of statistics packets than before are wanted. */
-  wantsChanged(): void;
-  /** What they answer to a question that some node asked all nodes: one answer for each process. */
-  answers(question: Question): Promise<readonly unknown[]>;
-}
+import type { NodeDrain } from './drain/node-drain.js';
+import { LocalNode } from './local-node.js';
+import type { Serving } from './serving.js';
+import { controlTls } from './tls/control-tls.js';
 
 /** What a {@link ControlPlane} is joined with. */
 export interface ControlPlaneParts {
   /** Asked for only once it serves: the two know each other. */
   readonly serving: () => Serving;
   readonly drain: NodeDrain;
+  /** Whether a route has joins and leaves published. */
+  readonly announces: boolean;
   /** Undefined where nothing is traced. */
   readonly tracing: Tracing | undefined;
 }
+
+/**
+ * Milliseconds after which what other nodes have revoked is read again.
+ *
+ * @limit {s} until a node that was not there when it was asked knows of a revocation
+ * @over –
+ */
+const REVOCATIONS_MS = 30_000;
 
 /** The control side of a node. */
 export class ControlPlane {
@@ -88,6 +73,8 @@ export class ControlPlane {
   /** What carries out what origins ask for; undefined where there are no callbacks. */
   readonly callbackOffice: CallbackOffice | undefined;
   readonly zeromq: ZeroMqSockets;
+  /** What serves clients takes shares of it. */
+  readonly presence: Presence;
   /** As the other nodes know this one. */
   readonly #id = randomUUID();
   readonly #config: Config;
@@ -102,12 +89,19 @@ export class ControlPlane {
   readonly #keys: ControlKeys | undefined;
   readonly #clusterAccess: ClusterAccess;
   readonly #callbacks: Callbacks | undefined;
+  readonly #announces: boolean;
+  /** Tokens of clients that count no more, as far as this node knows. */
+  readonly revocations: Revocations;
+  #syncing: Timer | undefined;
   readonly #descriptors = Descriptors.ofProcess();
   /** The web pages that may use the listeners for publishers and operators. */
   readonly #pages: AllowedOrigins;
   readonly #controls: ControlServer[] = [];
   #isGoingDown = false;
   readonly #admins: AdminServer[] = [];
+  readonly #views: ClusterViews;
+  readonly #tokens: TokenRevocations;
+  #isStopped = false;
 
   /**
    * Builds the parts; nothing listens yet.
@@ -118,9 +112,10 @@ export class ControlPlane {
     log: RootLog,
     metrics: Metrics,
     faults: Containment,
-    { serving, drain, tracing }: ControlPlaneParts,
+    { serving, drain, announces, tracing }: ControlPlaneParts,
   ) {
     this.#drain = drain;
+    this.#announces = announces;
     this.#faults = faults;
     this.#clock = guardedClock(faults);
     this.#config = config;
@@ -131,6 +126,14 @@ export class ControlPlane {
     this.#clusterAccess = makeBackplane(config, log, metrics, faults);
     this.events = makeCustomerEvents(config, this.#id, this.#clusterAccess, log, metrics, faults);
     const { events } = this;
+    this.revocations = new Revocations(this.#clock);
+    this.#views = new ClusterViews(this.#clusterAccess.cluster, this.#clock);
+    this.#tokens = new TokenRevocations({
+      cluster: this.#views,
+      store: this.#clusterAccess.revocations,
+      clock: this.#clock,
+      tokenLifetimeMax: config.tokenLifetimeMax,
+    });
     this.hub = new BackplaneHub({
       inner: this.#clusterAccess.backplane,
       followers: [
@@ -173,6 +176,13 @@ export class ControlPlane {
       limits: config,
       tracing,
     });
+    this.presence = new Presence({
+      occupancy: this.#clusterAccess.occupancy('presence', config.presenceDelay),
+      publish: (items) => this.#publisher.publish(items),
+      channelNameMax: config.channelNameMax,
+      clock: this.#clock,
+      log: log.child('presence'),
+    });
     this.zeromq = new ZeroMqSockets({
       specs: { ...config, curve: curveOf(config, log) },
       publisher: this.#publisher,
@@ -194,7 +204,12 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#clusterAccess.cluster.join(new LocalNode(this.#id, this.#clock, this.#serving, this.#callbacks));
+    await this.#clusterAccess.cluster.join(
+      new LocalNode(this.#id, this.#clock, this.#serving, this.revocations, this.#callbacks),
+    );
+    // Nobody is served before they are known.
+    await this.#syncRevocations();
+    if (this.#announces) this.presence.start();
     this.events?.start();
     await this.#callbacks?.start();
     await this.#startControl();
@@ -248,13 +263,28 @@ export class ControlPlane {
   /** Closes everything; publishes under way are given a moment. */
   async stop(): Promise<void> {
     this.#keys?.close();
+    this.#isStopped = true;
+    this.#clock.clear(this.#syncing);
     await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
     await this.#callbacks?.close();
-    await this.events?.close();
+    await Promise.all([this.presence.close(), this.events?.close()]);
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
     this.#clusterAccess.close();
+  }
+
+  /** What other nodes have kept: before clients are served, and from time to time, for a node may have been away when it was asked. */
+  async #syncRevocations(): Promise<void> {
+    try {
+      const kept = await this.#clusterAccess.revocations.kept();
+      const revocations = kept.filter((revocation) => this.revocations.add(revocation) === 'new');
+      if (revocations.length > 0) await this.#serving().answers({ about: 'revoke', revocations });
+    } catch (error) {
+      this.#log.child('subscribe').debug({ err: error }, 'revocations cannot be read');
+    }
+    if (this.#config.redisUrl === undefined || this.#isStopped) return;
+    this.#syncing = this.#clock.after(REVOCATIONS_MS, () => void this.#syncRevocations());
   }
 
   get #adminAccess(): AdminAccess | undefined {
@@ -295,6 +325,7 @@ export class ControlPlane {
   }
 
   #makeControl(port: number, maxConnections: number, tls: ControlServerOptions['tls']): ControlServer {
+    const { history } = this.hub;
     const { pushInHttpAddr, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize, controlHosts, channelNameMax } =
       this.#config;
     return new ControlServer({
@@ -309,9 +340,11 @@ export class ControlPlane {
       maxConnections,
       publisher: this.#publisher,
       views: {
-        cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
+        cluster: this.#views,
         taps: new ChannelTaps(() => this.hub.share({ watches: true }), this.#clock),
+        history: history && new ChannelHistory(history),
       },
+      tokens: this.#tokens,
       drain: this.#drain,
       callbacks: this.#callbacks,
       access: this.#keys?.access,
@@ -320,41 +353,6 @@ export class ControlPlane {
       clock: this.#clock,
       faults: this.#faults,
     });
-  }
-}
-
-/** The node as the others see it, made once for each start. */
-class LocalNode implements NodeMember {
-  readonly #id: string;
-  readonly #startedAt: number;
-  readonly #serving: () => Serving;
-  readonly #callbacks: Callbacks | undefined;
-
-  constructor(id: string, clock: Clock, serving: () => Serving, callbacks: Callbacks | undefined) {
-    this.#callbacks = callbacks;
-    this.#id = id;
-    this.#startedAt = clock.wall();
-    this.#serving = serving;
-  }
-
-  state(): NodeState {
-    const { workers, load } = this.#serving();
-    return {
-      id: this.#id,
-      host: hostname(),
-      pid: process.pid,
-      version,
-      startedAt: this.#startedAt,
-      workers,
-      ...load,
-    };
-  }
-
-  async answer(question: Question): Promise<unknown> {
-    const answers = await this.#serving().answers(question);
-    const callbacks = question.about === 'channel' ? this.#callbacks?.countOn(question.name) : undefined;
-    if (callbacks === undefined) return mergeAnswers(question, answers);
-    return mergeAnswers(question, [...answers, { subscribers: { callback: callbacks } }]);
   }
 }
 

@@ -1,14 +1,18 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
-import type { ChannelView, Connections, Question } from '@holdfast/control-api';
+import type { ChannelView, Connections, Question, Revocations, SubscriberCounts } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
+import type { ChannelPresence } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
+import { revoke } from '../direct/revoke.js';
 import type { EdgeListener } from '../edge/edges.js';
 import { guardedClock, realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
 import { type Assembly, assemble, type DataPlaneDeps, listenersOf } from './compose.js';
 import { HoldDrain } from './drain/hold-drain.js';
+import { Orders, type OrdersDeps } from './questions/orders.js';
+import { Pages, viewOfConnection } from './questions/pages.js';
 
 /** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
 const FIRST_LOOK_MS = 20;
@@ -41,8 +45,12 @@ export class DataPlane {
     this.#readsRoutes = config.routesfile !== undefined;
     this.#parts = assemble(config, log, deps);
     const { faults, random = Math.random } = deps;
-    this.#drain = new HoldDrain({ registry: this.#parts.registry, clock: guardedClock(faults), faults, random });
-    this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
+    const { registry, delivery, presence, revocations } = this.#parts;
+    const clock = guardedClock(faults);
+    this.#drain = new HoldDrain({ registry, clock, faults, random });
+    const { connectionSubscriptionMax } = config;
+    const orders = { clock: deps.clock ?? clock, connectionSubscriptionMax, faults };
+    this.#inspection = new Inspection({ registry, positions: delivery.positions, presence, revocations, orders });
   }
 
   /**
@@ -114,9 +122,9 @@ export class DataPlane {
     await Promise.all([backplane.close(), origins.close()]);
   }
 
-  /** Subscribers of a channel on this data plane. */
+  /** Subscribers of a channel on this data plane, by their patterns too. */
   countSubscribers(channel: string): number {
-    return this.#parts.registry.count(channel);
+    return this.#parts.registry.reachedBy(channel).size;
   }
 
   /** What lasts at present, for the command socket. */
@@ -135,18 +143,36 @@ export class DataPlane {
   }
 }
 
+/** What an {@link Inspection} looks at. */
+export interface InspectionDeps {
+  readonly registry: ChannelRegistry;
+  readonly positions: Pick<ChannelPositions, 'latest'>;
+  readonly presence: Pick<ChannelPresence, 'view'>;
+  readonly revocations: Revocations;
+  /** What orders of operators need beside the registry. */
+  readonly orders: Omit<OrdersDeps, 'registry'>;
+}
+
 /** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
 export class Inspection {
   readonly #registry: ChannelRegistry;
   readonly #positions: Pick<ChannelPositions, 'latest'>;
+  readonly #presence: Pick<ChannelPresence, 'view'>;
+  readonly #revocations: Revocations;
+  readonly #pages: Pages;
+  readonly #orders: Orders;
 
-  constructor(registry: ChannelRegistry, positions: Pick<ChannelPositions, 'latest'>) {
+  constructor({ registry, positions, presence, revocations, orders }: InspectionDeps) {
     this.#registry = registry;
     this.#positions = positions;
+    this.#presence = presence;
+    this.#revocations = revocations;
+    this.#pages = new Pages(registry);
+    this.#orders = new Orders({ registry, ...orders });
   }
 
   /**
-   * The answer of this process alone, as JSON has it. Connections are found by the id of their request and by their
+   * The answer of this process alone, as JSON has it, or its promise. Connections are found by the id of their request and by their
    * Connection-Id. A request that is being asked of its origin again is no hold meanwhile, and not found.
    * @throws Error for a question that this version does not know
    */
@@ -154,21 +180,44 @@ export class Inspection {
     switch (question.about) {
       case 'channel':
         return this.#channel(question.name);
-      case 'connection':
-        return this.#registry.find(question.id)?.view() ?? null;
+      case 'members':
+        return this.#presence.view(question.name);
+      case 'connection': {
+        const subscriber = this.#registry.find(question.id);
+        return subscriber === undefined ? null : viewOfConnection(this.#registry, subscriber);
+      }
       case 'disconnect': {
         const subscriber = this.#registry.find(question.id);
-        subscriber?.disconnect();
+        subscriber?.disconnect(question.close);
         return subscriber !== undefined;
       }
+      case 'connections':
+        return this.#pages.connections(question);
+      case 'channels':
+        return this.#pages.channels(question);
+      case 'disconnect-user':
+        return this.#orders.disconnectUser(question.user, question.except, question.close);
+      case 'deliver':
+        return this.#orders.deliver(question.to, question.item);
+      case 'subscribe':
+        return this.#orders.subscribe(question.id, question.channels, question.isOn);
+      case 'reach':
+        return question.channels.map((name) => this.#count(name));
+      case 'revoke':
+        return revoke(question.revocations, this.#revocations, this.#registry);
       default:
         throw new Error(`a question that is not known: ${JSON.stringify(question satisfies never)}`);
     }
   }
 
-  #channel(name: string): ChannelView {
+  #count(name: string): SubscriberCounts {
     const subscribers = zeroCounts();
-    for (const { kind } of this.#registry.of(name)) subscribers[kind]++;
+    for (const { kind } of this.#registry.reachedBy(name)) subscribers[kind]++;
+    return subscribers;
+  }
+
+  #channel(name: string): ChannelView {
+    const subscribers = this.#count(name);
     const position = this.#positions.latest(name);
     return { subscribers, ...(position !== undefined && { position }) };
   }

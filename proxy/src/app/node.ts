@@ -13,13 +13,14 @@ import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { makeTracing } from '../tracing/make-tracing.js';
 import { version } from '../version.js';
-import { CertificateExpiry } from './certificate-expiry.js';
-import { checkCertificates } from './certificates.js';
 import type { DataPlaneDeps, Overrides } from './compose.js';
-import { ControlPlane, type Serving } from './control-plane.js';
+import { ControlPlane } from './control-plane.js';
 import { DataPlane, type DataPlaneLoad } from './data-plane.js';
 import { NodeDrain } from './drain/node-drain.js';
 import { openFilesNotice } from './open-files.js';
+import type { Serving } from './serving.js';
+import { CertificateExpiry } from './tls/certificate-expiry.js';
+import { checkCertificates } from './tls/certificates.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 /** A whole Holdfast. */
@@ -58,7 +59,8 @@ export class HoldfastNode {
     this.#tracing = makeTracing(config, log.child('trace'), overrides.random ?? Math.random);
     const serving = () => this.#serving;
     this.#drain = new NodeDrain({ delays: config, serving, clock: guardedClock(faults), faults, log });
-    const parts = { serving, drain: this.#drain, tracing: this.#tracing };
+    const announces = routes.table.routes.some(({ presence }) => presence === 'events');
+    const parts = { serving, drain: this.#drain, announces, tracing: this.#tracing };
     this.#control = new ControlPlane(config, log, metrics, faults, parts);
     this.#serving = this.#makeServing(config, metrics, overrides);
   }
@@ -122,7 +124,7 @@ export class HoldfastNode {
   }
 
   #makeServing(config: Config, metrics: Metrics, overrides: Overrides): Serving {
-    const { hub, events, callbackOffice: callbacks, zeromq: statsSink } = this.#control;
+    const { hub, events, presence, callbackOffice: callbacks, zeromq: statsSink } = this.#control;
     const count = processesFor(config);
     if (count > 1) {
       return new WorkerPool({
@@ -132,8 +134,10 @@ export class HoldfastNode {
         metrics,
         faults: this.faults,
         statsSink,
+        presence,
         events,
         callbacks,
+        revocations: () => this.#control.revocations.list(),
         log: this.#log.child('workers'),
       });
     }
@@ -146,6 +150,7 @@ export class HoldfastNode {
       tracing: this.#tracing,
       faults: this.faults,
       statsSink,
+      presence: presence.share(),
       events,
       callbacks,
       instance,

@@ -47,6 +47,12 @@ export const closeReasons = {
   fault: { meaning: 'Holdfast itself failed; the log has the stack.', code: 1011 },
   kicked: { meaning: 'A request to the control API ended the connection.', code: 1008 },
   aged: { meaning: 'It was as old as `hold_max_age` lets it become.', code: 1012 },
+  expired: {
+    meaning:
+      'Its time was over, as its origin had said (`Grip-Expires`, `expire`): a held request is `retried` instead.',
+    code: 4401,
+    text: 'expired',
+  },
   shutdown: { meaning: 'The node went down.', code: 1012 },
 } as const satisfies Readonly<Record<string, CloseRow>>;
 

@@ -34,6 +34,8 @@ export class Delivery implements Forms {
   readonly position: Position | undefined;
   /** A subscriber that has had all before and gets this item has all up to here: earlier than `position` while one before waits. */
   readonly through: Position | undefined;
+  /** By which prefix of its channel's name it came, to patterns; undefined where it came by its channel. */
+  readonly prefix: string | undefined;
   #bytes: number | undefined;
   #piece: StreamPiece | undefined;
   #frame: FramePiece | undefined;
@@ -41,11 +43,12 @@ export class Delivery implements Forms {
   #mark: FramePiece | undefined;
   #answer: { readonly to: RawHeaders; readonly answer: ResponseAnswer } | undefined;
 
-  constructor(item: Item, at: number, position?: Position, through = position) {
+  constructor(item: Item, at: number, position?: Position, through = position, prefix?: string) {
     this.item = item;
     this.at = at;
     this.position = position;
     this.through = through;
+    this.prefix = prefix;
   }
 
   /** How the item goes to response holds, if at all. */

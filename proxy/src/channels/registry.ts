@@ -1,11 +1,18 @@
 /** Which subscribers of this node are on which channel, and the node's interest that follows from that. */
-import { kindRows } from '@holdfast/grip';
+import type { PrefixInterest } from '@holdfast/control-api';
+import { type Expires, kindRows } from '@holdfast/grip';
+import { type ChannelPattern, NO_PATTERNS } from '../routes/channel-pattern.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { AgeLimit } from './age-limit.js';
+import { EndedIds } from './ended-ids.js';
+import type { Expiries, Expiring } from './expiries.js';
+import { PatternRegistry } from './pattern-registry.js';
+import type { ChannelPresence, Member } from './presence.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
+import { USER_META, UserIndex } from './users.js';
 
 /** What follows this node's interest: the backplane, and what is kept per channel. */
-export interface Interest {
+export interface Interest extends Partial<PrefixInterest> {
   /** The first subscriber. Undefined when the channel is live at once; else resolves when it is. */
   subscribe(channel: string): Promise<void> | undefined;
   /** The last subscriber has gone, and has not been followed by another for the time of the linger. */
@@ -29,8 +36,17 @@ export interface UserWatch {
   leave(subscriber: Subscriber): void;
 }
 
-/** The meta of a connection by which an origin says whose it is. */
-export const USER_META = 'user';
+/** Those that follow what the registry knows; each can be left out. */
+export interface RegistryFollowers {
+  readonly subscriptions?: SubscriptionWatch | undefined;
+  /** Ends subscribers that become too old. */
+  readonly ages?: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
+  /** Ends subscribers when their origins have said; without it they stay. */
+  readonly expiries?: Expiries | undefined;
+  /** Lists members of channels. */
+  readonly presence?: ChannelPresence | undefined;
+  readonly users?: UserWatch | undefined;
+}
 
 const NOBODY: ReadonlySet<Subscriber> = new Set();
 
@@ -45,12 +61,14 @@ interface Channel {
 
 /** Channel → subscribers, of one node. */
 export class ChannelRegistry {
+  /** The same for patterns. */
+  readonly patterns: PatternRegistry;
+  /** Of those that have entered. */
+  readonly users = new UserIndex();
   readonly #interest: Interest;
   readonly #clock: Clock;
   readonly #subscriptionLinger: number;
-  readonly #watch: SubscriptionWatch | undefined;
-  readonly #ages: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
-  readonly #userWatch: UserWatch | undefined;
+  readonly #followers: RegistryFollowers;
   readonly #channels = new Map<string, Channel>();
   /** Every subscriber by its id; most are on a channel, but need not be. */
   readonly #present = new Map<string, Subscriber>();
@@ -58,43 +76,63 @@ export class ChannelRegistry {
   readonly #sessions = new Map<string, Subscriber>();
   /** Those that are to end, and have not ended yet. */
   readonly #ending = new Map<string, Subscriber>();
+  readonly #ended = new EndedIds();
   /** Goes on where it has stopped: what comes meanwhile comes last. */
   #walk: Iterator<Subscriber> | undefined;
 
   /**
    * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
-   * after a stream or session it is not. `ages` ends those that become too old; left out, none do.
-   * `userWatch` is left out where nobody asks for users.
+   * after a stream or session it is not. `patternSeparator` is the one with which all patterns are parsed.
    */
   constructor(
     interest: Interest,
     clock: Clock,
     subscriptionLinger: number,
-    watch?: SubscriptionWatch,
-    ages?: Pick<AgeLimit, 'enter' | 'leave'>,
-    userWatch?: UserWatch,
+    followers: RegistryFollowers = {},
+    patternSeparator?: string,
   ) {
+    this.patterns = new PatternRegistry(
+      {
+        subscribePrefix: (prefix) => interest.subscribePrefix?.(prefix),
+        unsubscribePrefix: (prefix) => interest.unsubscribePrefix?.(prefix),
+      },
+      patternSeparator,
+    );
     this.#interest = interest;
     this.#clock = clock;
     this.#subscriptionLinger = subscriptionLinger;
-    this.#watch = watch;
-    this.#ages = ages;
-    this.#userWatch = userWatch;
+    this.#followers = followers;
   }
 
   /**
-   * Subscribes to all the given channels in one synchronous step: from here on no item passes by. The result is
+   * Subscribes to all the given channels and patterns in one synchronous step: from here on no item passes by. The result is
    * undefined when all of them are live now; else it resolves when they are, and rejects when the backplane cannot
-   * subscribe (the subscriber stays registered and must be removed by its owner). Adding twice changes nothing.
+   * subscribe (the subscriber stays registered and must be removed by its owner). Adding twice changes nothing. `member` is who it is
+   * to others on these channels; left out, they do not see it.
    */
-  add(subscriber: Subscriber, channels: Iterable<string>): Promise<void> | undefined {
+  add(
+    subscriber: Subscriber,
+    channels: Iterable<string>,
+    patterns: readonly ChannelPattern[] = NO_PATTERNS,
+    member?: Member,
+  ): Promise<void> | undefined {
+    const live = this.#add(subscriber, channels, member);
+    const livePatterns = patterns.length === 0 ? undefined : this.patterns.add(subscriber, patterns);
+    if (live === undefined || livePatterns === undefined) return live ?? livePatterns;
+    return Promise.all([live, livePatterns]).then(() => undefined);
+  }
+
+  #add(subscriber: Subscriber, channels: Iterable<string>, member: Member | undefined): Promise<void> | undefined {
     let waits: Promise<void>[] | undefined;
     for (const name of channels) {
       const channel = this.#channels.get(name) ?? this.#open(name);
       if (channel.refused) this.#declare(name, channel);
       const { size } = channel.subscribers;
       channel.subscribers.add(subscriber);
-      if (channel.subscribers.size > size) this.#watch?.joined(name, subscriber.kind);
+      if (channel.subscribers.size > size) {
+        this.#followers.subscriptions?.joined(name, subscriber.kind);
+        if (member !== undefined) this.#followers.presence?.joined(name, subscriber, member);
+      }
       this.#clock.clear(channel.linger);
       channel.linger = undefined;
       if (channel.pending !== undefined) {
@@ -105,41 +143,79 @@ export class ChannelRegistry {
     return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
   }
 
-  /** Takes a subscriber off the given channels; unknown ones are ignored. */
-  remove(subscriber: Subscriber, channels: Iterable<string>): void {
+  /** Takes a subscriber off the given channels and patterns; unknown ones are ignored. */
+  remove(subscriber: Subscriber, channels: Iterable<string>, patterns: readonly ChannelPattern[] = NO_PATTERNS): void {
+    if (patterns.length > 0) this.patterns.remove(subscriber, patterns);
     for (const name of channels) {
       const channel = this.#channels.get(name);
       if (!channel?.subscribers.delete(subscriber)) continue;
       const lingers = channel.subscribers.size === 0 && kindRows[subscriber.kind].polls && this.#subscriptionLinger > 0;
-      this.#watch?.left(name, subscriber.kind, lingers);
+      this.#followers.subscriptions?.left(name, subscriber.kind, lingers);
+      this.#followers.presence?.left(name, subscriber);
       if (channel.subscribers.size > 0) continue;
       if (!lingers) this.#close(name);
       else channel.linger = this.#clock.after(this.#subscriptionLinger, () => this.#close(name));
     }
   }
 
-  /** Notes a subscriber with its meta; it may be on no channel for a while, such as a session, until it leaves. */
-  enter(subscriber: Subscriber, meta?: ReadonlyMap<string, string>): void {
+  /** A subscriber of these channels is another member from here on, or none. */
+  memberChanged(subscriber: Subscriber, channels: Iterable<string>, member: Member | undefined): void {
+    const on: string[] = [];
+    for (const name of channels) if (this.of(name).has(subscriber)) on.push(name);
+    this.#followers.presence?.changed(on, subscriber, member);
+  }
+
+  /**
+   * Notes a subscriber with its meta; it may be on no channel for a while, such as a session, until it leaves. `expires` is as of
+   * `setExpiry`.
+   */
+  enter(subscriber: Subscriber, meta?: ReadonlyMap<string, string>, expires?: Expires): void {
     this.#present.set(subscriber.id, subscriber);
-    this.#ages?.enter(subscriber);
+    this.#followers.ages?.enter(subscriber);
+    if (expires !== undefined) this.setExpiry(subscriber, expires);
     if (subscriber.session !== undefined) this.#sessions.set(subscriber.session, subscriber);
-    if (this.#userWatch === undefined || meta === undefined) return;
+    if (meta === undefined || meta.size === 0) return;
     const user = meta.get(USER_META);
-    if (user !== undefined) this.#userWatch.set(subscriber, user);
+    this.users.set(subscriber, user);
+    if (user !== undefined) this.#followers.users?.set(subscriber, user);
   }
 
-  /** A subscriber has another user, or none; nothing where it has left. */
-  identify(subscriber: Subscriber, user: string | undefined): void {
-    if (this.find(subscriber.id) === subscriber) this.#userWatch?.set(subscriber, user);
+  /** The subscriber with this id has another user, or none; nothing where it has left. */
+  identify(id: string, user: string | undefined): void {
+    const subscriber = this.find(id);
+    if (subscriber === undefined) return;
+    this.users.set(subscriber, user);
+    this.#followers.users?.set(subscriber, user);
   }
 
-  /** Ends what `enter` began; the channels are left by `remove`. */
-  leave(subscriber: Subscriber): void {
-    this.#present.delete(subscriber.id);
-    this.#ending.delete(subscriber.id);
-    this.#ages?.leave(subscriber);
-    this.#userWatch?.leave(subscriber);
-    if (subscriber.session !== undefined) this.#sessions.delete(subscriber.session);
+  /** Ends what `enter` began; the channels are left by `remove`. One that `comesBack`, with the same id, has not ended. */
+  leave(subscriber: Subscriber, comesBack = false): void {
+    const { id, session } = subscriber;
+    this.#present.delete(id);
+    this.#ending.delete(id);
+    this.#followers.ages?.leave(subscriber);
+    this.#followers.expiries?.delete(subscriber);
+    this.users.leave(subscriber);
+    this.#followers.users?.leave(subscriber);
+    if (session !== undefined) this.#sessions.delete(session);
+    if (comesBack) return;
+    this.#ended.add(id);
+    if (session !== undefined) this.#ended.add(session);
+  }
+
+  /** Whether one with this id or Connection-Id has left lately. */
+  hasEnded(id: string): boolean {
+    return this.#ended.has(id);
+  }
+
+  /** Has a subscriber that has entered expire then, or without a time no more: what was said before has no effect. */
+  setExpiry(subscriber: Expiring, expires: Expires | undefined): void {
+    this.#followers.expiries?.set(subscriber, expires);
+  }
+
+  /** When it expires, in ISO 8601; undefined when it does not. */
+  expiryOf(subscriber: Expiring): string | undefined {
+    return this.#followers.expiries?.of(subscriber);
   }
 
   /** The subscriber with this id or Connection-Id, if it has entered. */
@@ -177,6 +253,25 @@ export class ChannelRegistry {
     return this.#channels.get(channel)?.subscribers ?? NOBODY;
   }
 
+  /** The subscriber comes last from here on: {@link of} has them in turn for the items that go to one of them. */
+  served(channel: string, subscriber: Subscriber): void {
+    const subscribers = this.#channels.get(channel)?.subscribers;
+    if (subscribers?.delete(subscriber)) subscribers.add(subscriber);
+  }
+
+  /** Whom an item of a channel reaches: those on it, and those on a pattern that matches. */
+  reachedBy(channel: string): ReadonlySet<Subscriber> {
+    const exact = this.of(channel);
+    const matching = this.patterns.matching(channel);
+    return matching.size === 0 ? exact : new Set([...exact, ...matching]);
+  }
+
+  /** The subscribers of a channel whose items come for sure: nobody while it is not live yet. */
+  liveOf(channel: string): ReadonlySet<Subscriber> {
+    const found = this.#channels.get(channel);
+    return found === undefined || found.pending !== undefined || found.refused ? NOBODY : found.subscribers;
+  }
+
   /** Whether the node is interested in a channel: somebody is subscribed, or was a moment ago. */
   has(channel: string): boolean {
     return this.#channels.has(channel);
@@ -191,6 +286,11 @@ export class ChannelRegistry {
   *all(): Generator<Subscriber> {
     yield* this.#present.values();
     yield* this.#ending.values();
+  }
+
+  /** The channels with subscribers, and these: a live view that may change while it is walked. */
+  *occupied(): Generator<readonly [channel: string, subscribers: ReadonlySet<Subscriber>]> {
+    for (const [name, { subscribers }] of this.#channels) if (subscribers.size > 0) yield [name, subscribers];
   }
 
   /** How many channels the node is interested in. */
@@ -225,7 +325,7 @@ export class ChannelRegistry {
 
   #close(name: string): void {
     this.#channels.delete(name);
-    this.#watch?.closed(name);
+    this.#followers.subscriptions?.closed(name);
     this.#interest.unsubscribe(name);
   }
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { CloseReason } from './close-reasons.js';
 import type { ChannelRegistry } from './registry.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
+import type { SubscriptionList } from './subscription-list.js';
 
 /** What a subscriber that is over amounts to. */
 export interface SubscriberEnd {
@@ -54,14 +55,15 @@ export interface TrafficEvents {
  */
 const CLOSE_SPREAD_MS = 2_000;
 
-/** Takes a subscriber that has missed items, and must not get those that follow, off its channels, and ends it soon. */
-export function endSoon(
+/** Where `gap_policy` has those end that have missed items: takes one off its channels, for it must not get what follows, and ends it soon. */
+export function endIncomplete(
   subscriber: Subscriber,
-  channels: readonly string[],
-  { registry, clock, random }: SubscriberDeps,
+  { channels, patterns }: Pick<SubscriptionList, 'channels' | 'patterns'>,
+  { gapPolicy, registry, clock, random }: SubscriberDeps,
   end: () => void,
 ): void {
-  registry.remove(subscriber, channels);
+  if (gapPolicy !== 'close') return;
+  registry.remove(subscriber, channels, patterns);
   clock.after(random() * CLOSE_SPREAD_MS, end, subscriber);
 }
 

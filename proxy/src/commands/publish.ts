@@ -3,11 +3,20 @@ import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { pushPacket } from '@holdfast/control-api';
-import { encodeTnetstring, type FormatName, readJson, readJsonBytes } from '@holdfast/grip';
+import { type PublishReceipt, pushPacket, receiptNotes } from '@holdfast/control-api';
+import {
+  encodeTnetstring,
+  type FormatName,
+  MAX_ITEM_CHANNELS,
+  MAX_ITEM_WARNINGS,
+  readJson,
+  readJsonBytes,
+  type Writable,
+} from '@holdfast/grip';
 import type { PublishFlags } from '../config/command-flags.js';
 import { parsePublishLine } from '../config/command-line.js';
 import { PublishError, userText } from '../errors.js';
+import { legible } from '../runtime/legible.js';
 import { version } from '../version.js';
 import { type Destination, destinationOf } from './destination.js';
 
@@ -141,8 +150,10 @@ export function buildItem(
   encoding: ItemEncoding,
 ): Members {
   const meta = metaOf(flags);
+  const others = (flags.channel ?? []).filter((name) => name !== channel);
   return {
-    channel,
+    ...(others.length === 0 ? { channel } : { channels: [channel, ...others] }),
+    ...(flags.deliver !== undefined && { deliver: flags.deliver }),
     ...(flags.id !== undefined && { id: flags.id }),
     ...(flags.prevId !== undefined && { 'prev-id': flags.prevId }),
     formats: formatsOf(flags, content, encoding),
@@ -177,12 +188,12 @@ function request(url: URL, headers: Readonly<Record<string, string>>, body: stri
   });
 }
 
-async function post(url: URL, authorization: string | undefined, item: object): Promise<void> {
+async function post(url: URL, authorization: string | undefined, item: object): Promise<readonly string[]> {
   const body = JSON.stringify({ items: [item] });
   const headers = {
     'Content-Type': 'application/json',
-    // In JSON a refusal says more; what is no node of ours may have text only.
-    Accept: 'application/json, text/plain;q=0.9, */*;q=0.1',
+    // In JSON an answer says more; what is no node of ours may have text only. Of what it knows, Pushpin takes the last, as we do.
+    Accept: '*/*;q=0.1, text/plain;q=0.9, application/json',
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',
     ...(authorization !== undefined && { Authorization: authorization }),
@@ -193,6 +204,32 @@ async function post(url: URL, authorization: string | undefined, item: object): 
   });
   if (status < 200 || status > 299)
     throw new PublishError('ERR_PUBLISH_REFUSED', saidIn(text) || `${url} answered ${status}`);
+  return notesIn(text);
+}
+
+/** What the receipt says that is worth a line; nothing where there is none, as of Pushpin. */
+function notesIn(text: string): readonly string[] {
+  const { items } = (readJson(text).value ?? {}) as { items?: unknown };
+  const receipts: SaidReceipt[] = Array.isArray(items) ? items.slice(0, MAX_ITEM_CHANNELS).map(receiptIn) : [];
+  const known = receipts.map(({ unreceived, duplicate }) => {
+    const receipt: Writable<PublishReceipt> = { id: '', channel: '' };
+    if (unreceived === true) receipt.unreceived = unreceived;
+    if (duplicate === true) receipt.duplicate = duplicate;
+    return receipt;
+  });
+  // Those of the item: they are the same for each of its channels.
+  const warnings = receipts[0]?.warnings;
+  const texts = Array.isArray(warnings) ? warnings.slice(0, MAX_ITEM_WARNINGS) : [];
+  const shown = texts
+    .filter((warning) => typeof warning === 'string')
+    .map((warning) => `Warning: ${legible(warning)}.`);
+  return [...receiptNotes(known), ...shown];
+}
+
+type SaidReceipt = { readonly [Key in keyof PublishReceipt]?: unknown };
+
+function receiptIn(value: unknown): SaidReceipt {
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 /** What an answer says, in one line: JSON of the control API with its detail, or text as it is. */
@@ -204,17 +241,18 @@ function saidIn(text: string): string {
 
 /**
  * Sends an item that was built for this kind of destination. Resolves once the control API has answered that it is
- * published; of ZeroMQ, once it is on its way.
+ * published, with what its publisher should know; of ZeroMQ, which answers nothing, once it is on its way.
  * @throws PublishError, or the `ControlError` of the ZeroMQ socket
  */
-function sendItem(destination: Destination, item: object): Promise<void> {
+async function sendItem(destination: Destination, item: object): Promise<readonly string[]> {
   if (destination.kind === 'http') return post(destination.url, destination.authorization, item);
-  return pushPacket(destination.spec, encodeTnetstring(item));
+  await pushPacket(destination.spec, encodeTnetstring(item));
+  return [];
 }
 
 /**
  * Runs the command in this process; called by `holdfast publish` and by bin/pushpin-publish.js, with their own `name` for `--help`.
- * Prints `Published`, or what `--help` and `--version` ask for; else one line of complaint, with exit status 1. Lets the process
+ * Prints `Published`, and on standard error that the item reached nobody or is a duplicate; or what `--help` and `--version` ask for; else one line of complaint, with exit status 1. Lets the process
  * end by itself, so that a ZeroMQ message is written out. Never rejects.
  */
 export async function publishMain(name: string, argv: readonly string[]): Promise<void> {
@@ -225,8 +263,10 @@ export async function publishMain(name: string, argv: readonly string[]): Promis
     const encoding = destination.kind === 'http' ? 'json' : 'tnetstring';
     const { hint, close } = line.flags;
     const content = hint || close ? undefined : contentOf(line.content);
-    await sendItem(destination, buildItem(line.channel, line.flags, content, encoding));
+    const notes = await sendItem(destination, buildItem(line.channel, line.flags, content, encoding));
     process.stdout.write('Published\n');
+    // Not on standard output, which scripts compare with what pushpin-publish prints.
+    for (const note of notes) process.stderr.write(`${note}\n`);
   } catch (error) {
     process.stderr.write(`Error: ${userText(error)}\n`);
     process.exitCode = 1;

@@ -17,6 +17,8 @@ export const publishFlags = [
   { flags: '--code <code>', doc: 'status of the HTTP response (default 200)' },
   { flags: '-H, --header <"name: value">', doc: 'add a header to the HTTP response', many: true },
   { flags: '-M, --meta <"name=value">', doc: 'add a meta variable', many: true },
+  { flags: '--channel <channel>', doc: 'publish the item to this channel too', many: true },
+  { flags: '--deliver <to>', doc: 'all: to all subscribers (default); one: to one of all nodes, in turn' },
   { flags: '--hint', doc: 'send a hint instead of content' },
   { flags: '--close', doc: 'close streams and WebSockets instead of sending content' },
   { flags: '--patch', doc: 'the content is a JSON patch of the held HTTP response' },
@@ -35,6 +37,8 @@ export interface PublishFlags {
   readonly code?: string;
   readonly header?: readonly string[];
   readonly meta?: readonly string[];
+  readonly channel?: readonly string[];
+  readonly deliver?: string;
   readonly hint?: true;
   readonly close?: true;
   readonly patch?: true;

@@ -26,7 +26,9 @@ export interface Config extends Options {
 
 /** For the routes source: lines, or else a file. */
 export type RoutesConfig = Pick<Config, 'routesDir'> &
-  Partial<Pick<Config, 'routes' | 'routesfile' | 'prefixSeparator' | 'channelNameMax'>>;
+  Partial<
+    Pick<Config, 'routes' | 'routesfile' | 'prefixSeparator' | 'channelNameMax' | 'patternSeparator' | 'patternAll'>
+  >;
 
 /** What a configuration needs beyond the options. */
 export interface ConfigContext {

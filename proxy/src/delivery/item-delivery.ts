@@ -15,6 +15,7 @@ import type { ChannelRegistry, Interest } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { Clock } from '../runtime/clock.js';
 import type { BeginDelivery } from '../tracing/item-traces.js';
+import { OneDelivery } from './one-delivery.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
 
@@ -55,6 +56,11 @@ export class ChannelPositions {
     const progress = this.#channels.get(channel);
     const first = progress?.waiting[0];
     return first === undefined ? progress?.last : { epoch: first.epoch, offset: first.offset - 1 };
+  }
+
+  /** The newest item that has reached this node, given out or not; undefined when none has come since the first subscription. */
+  newest(channel: string): Position | undefined {
+    return this.#channels.get(channel)?.last;
   }
 
   /** The last subscriber has gone. */
@@ -101,6 +107,14 @@ export class ChannelInterest implements Interest {
     return backplane.subscribe(channel);
   }
 
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    return this.#deps.backplane.subscribePrefix?.(prefix);
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    this.#deps.backplane.unsubscribePrefix?.(prefix);
+  }
+
   unsubscribe(channel: string): void {
     this.#deps.sequencer.forget(channel);
     this.#deps.backplane.unsubscribe(channel);
@@ -139,12 +153,14 @@ export interface ItemDeliveryDeps {
 
 /** Takes messages from the backplane to this node's subscribers. */
 export class ItemDelivery implements BackplaneListener {
+  readonly claims = true;
   /** What is known of the order of each channel. */
   readonly sequencer: Sequencer;
   /** What is known of the positions of each channel, where items have any. */
   readonly positions = new ChannelPositions();
   readonly #registry: () => ChannelRegistry;
   readonly #deps: ItemDeliveryDeps;
+  readonly #one: OneDelivery;
   /** When the item that is being offered came; undefined where none is. */
   #arrived: number | undefined;
 
@@ -152,12 +168,21 @@ export class ItemDelivery implements BackplaneListener {
   constructor(registry: () => ChannelRegistry, deps: ItemDeliveryDeps) {
     this.#registry = registry;
     this.#deps = deps;
-    const { clock, messageWait, events } = deps;
+    const { clock, messageWait, events, log, faults } = deps;
+    this.#one = new OneDelivery({ registry, give: (...given) => this.#give(...given), clock, log, faults });
     this.sequencer = new Sequencer({ clock, messageWait, events, release: (message) => this.#deliver(message) });
   }
 
   onMessage(message: Message): void {
     if (message.type === 'item') {
+      if (message.item.deliver === 'one') {
+        this.#offer(message);
+        return;
+      }
+      if (message.prefix !== undefined) {
+        this.#deliverByPrefix(message, message.prefix);
+        return;
+      }
       if (!this.#registry().has(message.item.channel)) return;
       if (message.position !== undefined) this.positions.arrived(message.item.channel, message.position);
       this.#arrived = performance.now();
@@ -171,15 +196,14 @@ export class ItemDelivery implements BackplaneListener {
     }
   }
 
-  onGap({ channel, reason, after, until }: Gap): void {
+  onGap({ channel, prefix, reason, after, until }: Gap): void {
     const { events, log } = this.#deps;
-    const subscribers = [...this.#registry().of(channel)];
+    const registry = this.#registry();
+    const subscribers = [...(prefix === undefined ? registry.of(channel) : registry.patterns.of(prefix))];
     events.itemsLost(reason);
-    log.warn(
-      { channel, reason, after, until, subscribers: subscribers.length },
-      `items lost on channel=${channel}: ${reason}`,
-    );
-    this.sequencer.forgetLastId(channel);
+    const where = prefix === undefined ? `channel=${channel}` : `channels=${prefix}*`;
+    log.warn({ channel, reason, after, until, subscribers: subscribers.length }, `items lost on ${where}: ${reason}`);
+    if (prefix === undefined) this.sequencer.forgetLastId(channel);
     for (const subscriber of subscribers) this.#faults.run('delivery', () => subscriber.missed(), subscriber);
   }
 
@@ -191,6 +215,7 @@ export class ItemDelivery implements BackplaneListener {
 
   /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */
   finish(): void {
+    this.#one.finish();
     this.sequencer.finish();
     this.#deps.limiter?.finish();
   }
@@ -200,8 +225,8 @@ export class ItemDelivery implements BackplaneListener {
   }
 
   #deliver(message: ItemMessage): void {
-    const { item, id, position, headers } = message;
-    const { clock, limiter, events, arrived, delivered, log } = this.#deps;
+    const { item, position } = message;
+    const { clock, arrived } = this.#deps;
     const since = this.#arrived ?? performance.now();
     const delivery = new Delivery(
       item,
@@ -209,9 +234,38 @@ export class ItemDelivery implements BackplaneListener {
       position,
       position && this.positions.passed(item.channel, position),
     );
-    const subscribers = this.#registry().of(item.channel);
-    const span = headers && this.#deps.beginSpan?.(message);
     arrived?.(delivery);
+    this.#give(delivery, this.#registry().of(item.channel), message, since);
+  }
+
+  /**
+   * An item of a channel for those on patterns. It came in the order of acceptance, and is not brought into that of `prev-id`: the ids
+   * of all channels that a pattern matches would have to be kept.
+   */
+  #deliverByPrefix(message: ItemMessage, prefix: string): void {
+    const { item } = message;
+    const registry = this.#registry();
+    if (registry.patterns.size === 0) return;
+    const receivers = registry.patterns.receivers(item.channel, prefix, registry.liveOf(item.channel));
+    if (receivers.size === 0) return;
+    const delivery = new Delivery(item, this.#deps.clock.monotonic(), undefined, undefined, prefix);
+    this.#give(delivery, receivers, message, performance.now());
+  }
+
+  /** It is given out at once, as far as those are concerned that follow the positions of its channel: it is nothing that they could miss. */
+  #offer(message: ItemMessage): void {
+    const { item, position } = message;
+    if (position !== undefined && this.#registry().has(item.channel)) {
+      this.positions.arrived(item.channel, position);
+      this.positions.passed(item.channel, position);
+    }
+    this.#one.offer(message);
+  }
+
+  #give(delivery: Delivery, subscribers: ReadonlySet<Subscriber>, message: ItemMessage, since: number): void {
+    const { item, id, headers } = message;
+    const { limiter, events, delivered, log } = this.#deps;
+    const span = headers && this.#deps.beginSpan?.(message);
     let receivers = 0;
     if (limiter !== undefined) receivers = limiter.offer(delivery, subscribers);
     else {

@@ -28,6 +28,23 @@ export function passesFreely(plan: FilterPlan, contentFilters: readonly string[]
   return plan.steps.length === 0 && (contentFilters === undefined || contentFilters.length === 0);
 }
 
+/** Whether an item would go to this subscription, as far as that can be known without asking a server. */
+export function mayPass(
+  list: SubscriptionList,
+  plan: FilterPlan,
+  item: Item,
+  content: Buffer,
+  contentFilters: readonly string[] | undefined,
+): boolean {
+  if (passesFreely(plan, contentFilters)) return true;
+  if (contentFilterMismatch(plan, contentFilters) !== undefined) return false;
+  try {
+    return runFilters(plan, content, list.filterContext(item)).result !== 'drop';
+  } catch {
+    return false;
+  }
+}
+
 /**
  * How many items of one connection may wait for the answers of servers. Beyond that an item is not delivered, and counted
  * as one whose filter failed.

@@ -10,7 +10,7 @@ import type { SubscriberDeps } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { HttpFilters } from '../links/http-filter.js';
 import type { LinkScope } from '../links/link-scope.js';
-import { type Filtered, ItemFilter, passesFreely } from './item-filter.js';
+import { type Filtered, ItemFilter, mayPass, passesFreely } from './item-filter.js';
 
 /** An item in the form for one kind of connection. */
 export type ItemFormat = HttpResponseFormat | HttpStreamFormat | WsMessageFormat;
@@ -123,6 +123,22 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
     return false;
   }
 
+  /** The same of an item, beside those of a queue. */
+  admitsItem(queue: { readonly bytes: number } | undefined, { bytes, item }: Delivery): boolean {
+    return this.admits(queue?.bytes ?? 0, bytes, item.channel);
+  }
+
+  /** Whether content of this form would be written now: nothing waits for a filter, no filter is against it, and the client has room. */
+  fits(delivery: Delivery, format: Format | undefined): boolean {
+    if (this.#over || this.isFiltering || format === undefined || format.action !== 'send') return false;
+    const subscription = this.list.through(delivery);
+    if (subscription === undefined) return false;
+    const content = contentOf(format);
+    const waiting = this.waitingBefore(delivery);
+    if (waiting > 0 && waiting + content.length > this.deps.subscriber.clientQueueSize) return false;
+    return mayPass(this.list, subscription.plan, delivery.item, content, format.contentFilters);
+  }
+
   /** Whether an item waits for a filter that asks a server. */
   get isFiltering(): boolean {
     return this.#filter?.isBusy === true;
@@ -139,7 +155,10 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
    * these are, is taken off its channels.
    */
   finish(subscriber: Subscriber, then: () => void): void {
-    if (this.isFiltering) this.deps.subscriber.registry.remove(subscriber, this.list.channels);
+    if (this.isFiltering) {
+      const { channels, patterns } = this.list;
+      this.deps.subscriber.registry.remove(subscriber, channels, patterns);
+    }
     this.whenIdle(then);
   }
 

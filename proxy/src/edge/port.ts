@@ -158,6 +158,8 @@ export interface ClientRequest extends RequestMarks {
   readonly clientCertificate?: string | undefined;
   /** The trusted proxies between the client and this connection, the nearest last; left out where there are none. */
   readonly hops?: readonly string[] | undefined;
+  /** The id after which its client wants an event stream to go on, where it has said so in its query: `path` has it no more. */
+  readonly lastEventId?: string | undefined;
   /** Undefined when the request has no body. */
   readonly body: ClientBody | undefined;
   /** The client takes trailers, and the edge can write and read them; left out: no. */

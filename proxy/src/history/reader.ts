@@ -97,14 +97,26 @@ export class HistoryReader {
     return this.#timed(missed);
   }
 
-  /** Where a channel stands on this node, which is to be live; undefined when that cannot be found out. */
-  head(channel: string, live?: Promise<void>): Promise<Position | undefined> {
+  /**
+   * Where a channel stands on this node, which is to be live, or with `ago`, in ms, where it stood so long before, or earlier;
+   * undefined when that cannot be found out.
+   */
+  head(channel: string, live?: Promise<void>, ago?: number): Promise<Position | undefined> {
+    if (ago !== undefined) return this.#timed(this.#history.head(channel, ago));
     return this.#timed((live ?? Promise.resolve()).then(() => this.#history.head(channel)));
   }
 
+  /** Where the item with this publisher's id stands; undefined where it is not kept, or that cannot be found out. */
+  after(channel: string, id: string): Promise<Position | undefined> {
+    const place = this.#history.read(channel, { afterId: id }, 1).then((page) => {
+      const next = page?.messages[0]?.position;
+      return next === undefined ? page?.end : { epoch: next.epoch, offset: next.offset - 1 };
+    });
+    return this.#timed(place);
+  }
+
   #enter(channel: string, start: HistoryStart): Promise<Missed | undefined> {
-    const from = 'after' in start ? `p${start.after.offset}:${start.after.epoch}` : `i${start.afterId}`;
-    const key = `${channel.length}:${channel}${from}`;
+    const key = `${channel.length}:${channel}${textOf(start)}`;
     const waiting = this.#waiting.get(key);
     if (waiting !== undefined) return waiting.result;
     if (this.#waiting.size >= MAX_WAITING_READS) return Promise.resolve(undefined);
@@ -169,4 +181,11 @@ export class HistoryReader {
       promise.then(settle, () => settle(undefined));
     });
   }
+}
+
+/** Names a start among the reads of a channel. */
+function textOf(start: HistoryStart): string {
+  if ('after' in start) return `p${start.after.offset}:${start.after.epoch}`;
+  if ('afterId' in start) return `i${start.afterId}`;
+  return start.before === undefined ? `l${start.last}` : `b${start.last}:${start.before.offset}:${start.before.epoch}`;
 }

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
+import { InitialItems } from './initial.js';
 import { HistoryReader, type HistoryReaderOptions } from './reader.js';
 import { ResumeTokens, resumeKey } from './tokens.js';
 
@@ -20,6 +21,7 @@ export interface ReplayEvents {
 /** Given to every hold and session where there is a history; the same for all. */
 export interface ReplayDeps {
   readonly reader: HistoryReader;
+  readonly initial: InitialItems;
   readonly tokens: ResumeTokens;
   readonly events: ReplayEvents;
   /** Whether holds of a route are served. Sessions go by `Route.resume`. */
@@ -32,7 +34,7 @@ export interface ReplayDeps {
 
 /** What it is made from. */
 interface ReplayMaking extends HistoryReaderOptions {
-  readonly positions: Pick<ChannelPositions, 'latest'>;
+  readonly positions: Pick<ChannelPositions, 'latest' | 'newest'>;
   readonly events: ReplayEvents;
 }
 
@@ -46,8 +48,10 @@ export function makeReplay(
 ): ReplayDeps {
   const { positions, events } = making;
   const ignored = new CauseLog(making.log, making.clock);
+  const reader = new HistoryReader(making);
   return {
-    reader: new HistoryReader(making),
+    reader,
+    initial: new InitialItems({ reader, clock: making.clock, arrived: (channel) => positions.newest(channel) }),
     tokens: new ResumeTokens(resumeKey(config.resumeKey, config.sigKey)),
     events,
     isOn: (route) => route.history ?? config.historyReplay,

@@ -36,7 +36,7 @@ export function follow(waited: readonly Delivery[], list: SubscriptionList, miss
   const before = missed?.item.id === undefined ? undefined : list.find(missed.item.channel)?.prevId;
   if (missed !== undefined && before !== undefined) check(missed, before);
   for (const delivery of waited) {
-    const subscription = list.find(delivery.item.channel);
+    const subscription = list.through(delivery);
     if (subscription === undefined) continue;
     const { channel, prevId } = subscription;
     if (prevId !== undefined && delivery.item.prevId === prevId) {
@@ -90,6 +90,8 @@ export class CatchUp {
   #isOver = false;
   /** The origin's last answer was already out of date: the link is to be fetched once more. */
   #outdated = false;
+  /** The time that the origin has set is over, and no link has answered since: nothing goes out before one has. */
+  #isExpired = false;
   /** Channels on which items may have passed that the origin did not know of: the history is to say which. */
   #unverified: readonly Subscription[] = NONE;
   /** Those of them on which they have. */
@@ -132,8 +134,9 @@ export class CatchUp {
    * need not come before it. An item that a server is asked about may not: it could come into the middle of a body.
    * True also when the link has answered, as long as its body, which should then be empty, has not begun.
    */
-  lets({ item, stream }: Pick<Delivery, 'item' | 'stream'>): boolean {
-    const subscription = this.#list.find(item.channel);
+  lets(delivery: Pick<Delivery, 'item' | 'stream' | 'prefix'>): boolean {
+    const { item, stream } = delivery;
+    const subscription = this.#list.through(delivery);
     if (subscription === undefined || this.#need === 'gap' || stream?.action === 'hint') return false;
     const { prevId, plan } = subscription;
     if (plan.steps.some(({ kind }) => kind === 'http')) return false;
@@ -174,6 +177,7 @@ export class CatchUp {
     this.#next = instruct.links.next;
     this.#scope = scope;
     this.#list = list;
+    this.#isExpired = false;
     if (instruct.hold === undefined) this.#need = 'gap';
     if (this.#next !== undefined) this.#deps.links.client.place(this.#next.uri, scope);
     const added = list.all.filter(({ channel }) => !before.has(channel));
@@ -186,6 +190,16 @@ export class CatchUp {
     if (this.#need === 'due') this.#need = 'doubt';
   }
 
+  /** The time that the origin has set is over: the link is asked, now or, where the stream is not open, after what is under way. */
+  expired(isOpen: boolean): void {
+    if (isOpen) {
+      this.fetchInTurn('gap');
+      return;
+    }
+    this.#isExpired = true;
+    this.#need = 'gap';
+  }
+
   /** A body is out, and the stream held: `caughtUp` follows, at once if nothing is missing. */
   begin(): void {
     const unsure = this.#unverified;
@@ -196,7 +210,7 @@ export class CatchUp {
       this.#overtaken = NONE;
       this.#goOn();
     };
-    if (unsure.length === 0 || this.#outdated) byLink();
+    if (unsure.length === 0 || this.#outdated || this.#isExpired) byLink();
     else this.#askHistory(unsure, byLink);
   }
 
@@ -306,7 +320,7 @@ export class CatchUp {
       const due = () => this.fetchInTurn('due');
       this.#timer = new KeepAliveTimer({ mode: 'idle', timeout }, clock, noJitter, due, this.#owner);
     }
-    if (this.#outdated && this.#next !== undefined) this.fetchInTurn('gap');
+    if ((this.#outdated || this.#isExpired) && this.#next !== undefined) this.fetchInTurn('gap');
     else this.#owner.caughtUp();
   }
 }

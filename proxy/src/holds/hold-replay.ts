@@ -5,9 +5,10 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import { StreamPiece } from '../edge/port.js';
 import { type Chains, type ReplayedUpTo, readChains, wasReplayed } from '../history/chains.js';
+import { beginningOf, type InitialWish, initialWishes } from '../history/initial.js';
 import type { ReplayDeps } from '../history/replay.js';
-import { Cursor, idEvent, isWhole, withId } from '../history/tokens.js';
-import type { HoldDeps } from './hold.js';
+import { Cursor, idEvent, isWhole, type TokenPositions, withId } from '../history/tokens.js';
+import type { HoldDeps, HoldStart } from './hold.js';
 
 /** Made for holds that a history serves. */
 export class ResponseReplay {
@@ -15,6 +16,8 @@ export class ResponseReplay {
   readonly #sequencer: HoldDeps['sequencer'];
   readonly #live: Promise<void> | undefined;
   readonly #watch: (read: Promise<void>) => void;
+  /** What a new client begins with, on channels whose ids are not tracked; until it is asked for. */
+  #initial: readonly InitialWish[] | undefined;
   #isReading = false;
   #isOver = false;
   /** The id from which it was read last because of a gap. */
@@ -30,11 +33,19 @@ export class ResponseReplay {
     sequencer: HoldDeps['sequencer'],
     live: Promise<void> | undefined,
     watch: (read: Promise<void>) => void,
+    { instruct, scope, list }: Pick<HoldStart, 'instruct' | 'scope' | 'list'>,
   ) {
     this.#deps = deps;
     this.#sequencer = sequencer;
     this.#live = live;
     this.#watch = watch;
+    const wishes = initialWishes(instruct.hold?.channels ?? [], scope.route);
+    this.#initial = wishes?.filter(({ channel }) => list.find(channel)?.prevId === undefined);
+  }
+
+  /** Whether `ask` brings what a new client begins with. */
+  get hasInitial(): boolean {
+    return this.#initial !== undefined && this.#initial.length > 0;
   }
 
   /** Items must wait. */
@@ -51,19 +62,43 @@ export class ResponseReplay {
 
   /** Reads what followed these last ids; calls `otherwise` where the history does not have it, and then `then`. */
   ask(subscriptions: readonly Subscription[], otherwise: () => void, then: () => void): void {
-    const { reader, events } = this.#deps;
+    const { events } = this.#deps;
     this.#isReading = true;
-    const read = readChains(subscriptions, 'response', { reader, sequencer: this.#sequencer, live: this.#live }).then(
-      (chains) => {
-        if (this.#isOver) return;
-        events.replayEnded('response', chains !== undefined);
-        this.#isReading = false;
-        this.#chains = chains;
-        if (chains === undefined) otherwise();
-        then();
-      },
-    );
+    const read = this.#read(subscriptions).then((chains) => {
+      if (this.#isOver) return;
+      if (subscriptions.length > 0) events.replayEnded('response', chains !== undefined);
+      this.#isReading = false;
+      this.#chains = chains;
+      if (chains === undefined) otherwise();
+      then();
+    });
     this.#watch(read);
+  }
+
+  async #read(subscriptions: readonly Subscription[]): Promise<Chains | undefined> {
+    const { reader } = this.#deps;
+    const wishes = this.#initial;
+    this.#initial = undefined;
+    const read = readChains(subscriptions, 'response', { reader, sequencer: this.#sequencer, live: this.#live });
+    if (wishes === undefined || wishes.length === 0) return await read;
+    const first = await Promise.all(wishes.map((wish) => this.#readInitial(wish)));
+    const chains = await read;
+    return (
+      chains && {
+        deliveries: [...chains.deliveries, ...first.flatMap(({ deliveries }) => deliveries)],
+        upTo: new Map([...chains.upTo, ...first.flatMap(({ upTo }) => [...upTo])]),
+      }
+    );
+  }
+
+  /** One item is the answer: of the last ones the newest that can be. */
+  async #readInitial({ channel, initial }: InitialWish): Promise<Chains> {
+    const missed = await this.#deps.initial.read(channel, initial, this.#live);
+    if (missed === undefined) return { deliveries: [], upTo: new Map() };
+    const { deliveries, end } = missed;
+    const newest = 'last' in initial ? deliveries.findLast(({ response }) => response?.action === 'send') : undefined;
+    const answers = 'last' in initial ? (newest === undefined ? [] : [newest]) : deliveries;
+    return { deliveries: answers, upTo: new Map([[channel, end]]) };
   }
 
   /** What was read, to be used before what came meanwhile; once. */
@@ -93,12 +128,15 @@ const NOT_ALL = 'earliest';
 export interface Resumed {
   readonly deliveries: readonly Delivery[];
   readonly complete: boolean;
-  /** For the response's `Last-Event-ID`. */
-  readonly lastEventId: string;
+  /** For the response's `Last-Event-ID`; undefined where the client named none of ours. */
+  readonly lastEventId: string | undefined;
 }
 
+/** The same of one channel. */
+type ResumedChannel = Pick<Resumed, 'deliveries' | 'complete'>;
+
 /** What a stream's replay is made from. */
-export interface StreamReplayStart {
+export interface StreamReplayStart extends Pick<HoldStart, 'scope' | 'mustResume'> {
   readonly list: SubscriptionList;
   readonly instruct: Instruct;
   /** As of `ChannelRegistry.add` for all channels of the list, which must have been called just before. */
@@ -123,16 +161,20 @@ export class StreamReplay {
   /** The ids from which the history was asked last because of a gap, by channel. */
   #asked: Map<string, string> | undefined;
   #heads: Promise<void> | undefined;
+  /** Channels whose initial items are read: they say where it begins. */
+  #awaited: Set<string> | undefined;
   #missedByClient: Resumed | undefined;
   #hasBegun = false;
 
-  constructor({ list, instruct, live, lastEventId }: StreamReplayStart, deps: HoldDeps & { replay: ReplayDeps }) {
+  constructor(start: StreamReplayStart, deps: HoldDeps & { replay: ReplayDeps }) {
+    const { list, instruct, live, scope } = start;
     this.#deps = deps.replay;
     this.#sequencer = deps.sequencer;
     this.#live = live;
-    if (!isEventStream(instruct)) return;
-    this.#cursor = new Cursor(deps.replay.tokens);
-    this.resumed = this.#resume(list, lastEventId)?.then((missed) => {
+    const wishes = initialWishes(instruct.hold?.channels ?? [], scope.route);
+    if (isEventStream(instruct)) this.#cursor = new Cursor(deps.replay.tokens);
+    else if (wishes === undefined) return;
+    this.resumed = this.#resume(start, wishes)?.then((missed) => {
       this.#missedByClient = missed;
     });
     this.follow(list);
@@ -161,13 +203,13 @@ export class StreamReplay {
   }
 
   /** The stream has these channels from now on, all of them registered. */
-  follow(list: SubscriptionList, before?: SubscriptionList): void {
+  follow(list: SubscriptionList, before?: Pick<SubscriptionList, 'channels'>): void {
     const cursor = this.#cursor;
     if (cursor === undefined) return;
     for (const channel of before?.channels ?? []) if (!list.has(channel)) cursor.delete(channel);
     const unknown: string[] = [];
     for (const channel of list.channels) {
-      if (cursor.at(channel) !== undefined) continue;
+      if (cursor.at(channel) !== undefined || this.#awaited?.has(channel)) continue;
       const latest = this.#deps.latest(channel);
       if (latest === undefined) unknown.push(channel);
       else cursor.set(channel, latest);
@@ -240,43 +282,77 @@ export class StreamReplay {
     this.#replayedUpTo.set(channel, end);
   }
 
-  #resume(list: SubscriptionList, token: string | undefined): Promise<Resumed> | undefined {
-    const { tokens, reader, tokenIgnored } = this.#deps;
-    if (token === undefined) return undefined;
-    const positions = tokens.read(token);
-    if (positions === undefined) {
-      // Other ids are the origin's own.
-      if (tokens.isOfOtherKey(token)) tokenIgnored?.(true);
-      return undefined;
-    }
-    const reads: Promise<readonly Delivery[] | undefined>[] = [];
-    for (const { channel, prevId } of list.all) {
-      const after = positions.get(tokens.tag(channel));
+  #resume(start: StreamReplayStart, wishes: readonly InitialWish[] | undefined): Promise<Resumed> | undefined {
+    const { lastEventId: token, mustResume = false } = start;
+    const positions = this.#cursor === undefined || token === undefined ? undefined : this.#positionsOf(token);
+    const isLost = mustResume && this.#cursor !== undefined && positions === undefined;
+    if (positions === undefined && wishes === undefined && !isLost) return undefined;
+    const reads: Promise<ResumedChannel>[] = [];
+    let resumes = isLost;
+    for (const { channel, prevId } of start.list.all) {
       // Where the origin says by a prev-id what it has sent, that counts.
-      if (after === undefined || prevId !== undefined) continue;
-      const begin = this.#deps.latest(channel);
-      reads.push(
-        reader.read(channel, { after }, this.#live).then((missed) => {
-          if (missed === undefined) {
-            // What is lost stays lost: from here on the client goes by where the stream began.
-            this.#cursor?.delete(channel);
-            if (begin !== undefined) this.#cursor?.set(channel, begin);
-            return undefined;
-          }
-          this.#setReplayed(channel, missed.end);
-          return missed.deliveries;
-        }),
-      );
-      this.#cursor?.set(channel, after);
+      if (prevId !== undefined) continue;
+      const after = positions?.get(this.#deps.tokens.tag(channel));
+      const wish = wishes?.find((one) => one.channel === channel);
+      if (after !== undefined) resumes = true;
+      if (after !== undefined || wish !== undefined) reads.push(this.#missedOn(channel, after, wish));
     }
-    return reads.length === 0 ? undefined : this.#join(token, reads);
+    return reads.length === 0 && !isLost ? undefined : this.#join(resumes ? token : undefined, reads, isLost);
   }
 
-  async #join(token: string, reads: readonly Promise<readonly Delivery[] | undefined>[]): Promise<Resumed> {
+  #positionsOf(token: string): TokenPositions | undefined {
+    const { tokens, tokenIgnored } = this.#deps;
+    const positions = tokens.read(token);
+    // Other ids are the origin's own.
+    if (positions === undefined && tokens.isOfOtherKey(token)) tokenIgnored?.(true);
+    return positions;
+  }
+
+  /** What the client missed on a channel since a position; if that is none, or not kept, what a new client begins with. */
+  async #missedOn(
+    channel: string,
+    after: Position | undefined,
+    wish: InitialWish | undefined,
+  ): Promise<ResumedChannel> {
+    const { reader, initial, latest } = this.#deps;
+    const begin = latest(channel);
+    if (after === undefined) {
+      this.#awaited ??= new Set();
+      this.#awaited.add(channel);
+    } else {
+      this.#cursor?.set(channel, after);
+      const missed = await reader.read(channel, { after }, this.#live);
+      if (missed !== undefined) {
+        this.#setReplayed(channel, missed.end);
+        return { deliveries: missed.deliveries, complete: true };
+      }
+      // What is lost stays lost: from here on the client goes by where the stream began.
+      this.#cursor?.delete(channel);
+      if (begin !== undefined) this.#cursor?.set(channel, begin);
+    }
+    const complete = after === undefined;
+    const first = wish && (await initial.read(channel, wish.initial, this.#live));
+    if (first !== undefined) {
+      this.#setReplayed(channel, first.end);
+      this.#cursor?.set(channel, beginningOf(first));
+      return { deliveries: first.deliveries, complete };
+    }
+    if (complete && this.#cursor !== undefined) {
+      if (begin === undefined) await this.#askHeads(this.#cursor, [channel]);
+      else this.#cursor.set(channel, begin);
+    }
+    // The origin has named a position from which not all is kept.
+    const isBehind = wish !== undefined && 'since' in wish.initial;
+    return { deliveries: [], complete: complete && !isBehind };
+  }
+
+  /** `token` is the client's, where it is one of ours, or should be; without one nothing was resumed. */
+  async #join(token: string | undefined, reads: readonly Promise<ResumedChannel>[], isLost: boolean): Promise<Resumed> {
     const all = await Promise.all(reads);
-    const complete = !all.includes(undefined);
-    this.#deps.events.replayEnded('stream', complete);
-    return { deliveries: all.flatMap((one) => one ?? []), complete, lastEventId: complete ? token : NOT_ALL };
+    const complete = !isLost && all.every((one) => one.complete);
+    if (token !== undefined || !complete) this.#deps.events.replayEnded('stream', complete);
+    const deliveries = all.flatMap((one) => one.deliveries);
+    return { deliveries, complete, lastEventId: complete ? token : NOT_ALL };
   }
 
   async #askHeads(cursor: Cursor, channels: readonly string[]): Promise<void> {

@@ -1,7 +1,9 @@
 /** What both kinds of hold share: their owner, what they are made from, and how they stand to the order of items. */
 import type { ConnectionView } from '@holdfast/control-api';
 import { type GoneLink, GripError, type Instruct } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
+import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberDeps, SubscriberEnd } from '../channels/subscriber-deps.js';
 import { metaOf, type Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { PipelineDeps } from '../delivery/pipeline.js';
@@ -13,6 +15,7 @@ import type { LinkScope } from '../links/link-scope.js';
 import type { NextLinkDeps } from '../links/next-link.js';
 import type { UpdateLimiter } from '../links/update-limiter.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
+import { patternOf } from '../routes/channel-pattern.js';
 import { type Clock, stampOf } from '../runtime/clock.js';
 
 /** What opened a hold: the exchange between client and origin. */
@@ -55,6 +58,8 @@ export interface Opening {
   readonly connectionSubscriptionMax: number;
   /** The client's `Last-Event-ID`, which may be the origin's or ours. */
   readonly lastEventId?: string | undefined;
+  /** It came in the query, so that it can only be ours: where it is none, what was missed is lost. */
+  readonly mustResume?: boolean;
 }
 
 /** What one hold is made from. */
@@ -95,6 +100,13 @@ export class ItemQueue {
   }
 }
 
+/** What waits, and this item behind it. The queue is made by the first. */
+export function queued(queue: ItemQueue | undefined, delivery: Delivery): ItemQueue {
+  const items = queue ?? new ItemQueue();
+  items.add(delivery);
+  return items;
+}
+
 /**
  * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
  * prefix. Channels beyond `connectionSubscriptionMax` are left out, which is reported.
@@ -116,12 +128,25 @@ export function channelList(
   for (const name of implicit) list.set(name, { name, filters: [] });
   let count = 0;
   const wishes = instruct.hold?.channels ?? instruct.channels ?? [];
+  const tooMany = ({ name: first }: { readonly name: string }) => {
+    const channels = new Set(wishes.map(({ name }) => name)).size;
+    overChannels.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first });
+  };
   for (const wish of wishes) {
+    if (wish.isPattern) {
+      const pattern = patternOf(scope.route, wish.name, events);
+      if (typeof pattern === 'string') throw new GripError('ERR_GRIP_INSTRUCT', pattern);
+      if (!list.hasPattern(pattern) && ++count > connectionSubscriptionMax) {
+        tooMany(wish);
+        break;
+      }
+      list.setPattern(pattern, wish);
+      continue;
+    }
     const channel = channelOf(scope.route, wish.name);
     if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(scope.route, wish.name, events));
     if (!list.has(channel) && ++count > connectionSubscriptionMax) {
-      const channels = new Set(wishes.map(({ name }) => name)).size;
-      overChannels.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
+      tooMany(wish);
       break;
     }
     list.set(channel, wish);
@@ -181,13 +206,31 @@ export function replayOf({ replay }: HoldDeps, { route }: LinkScope): ReplayDeps
   return replay?.isOn(route) ? replay : undefined;
 }
 
-/** Notifies the origin that a hold is over, if it asked for that, and the node does not merely go down. */
-export function notifyGone(
-  gone: GoneLink | undefined,
-  scope: LinkScope,
-  reason: SubscriberEnd['reason'],
+/** What a hold was that is over. */
+interface HoldEnd extends Pick<SubscriberEnd, 'items' | 'dropped'> {
+  readonly list: SubscriptionList;
+  /** When it began, by the monotonic clock. */
+  readonly since: number;
+  /** Its link to be notified, in this scope; undefined where there is none. */
+  readonly gone: GoneLink | undefined;
+  readonly scope: LinkScope;
+}
+
+/**
+ * Takes a hold that is over off its channels, and counts it. Its origin is notified, if it asked for that and the node does not merely go
+ * down.
+ */
+export function endOf(
+  hold: Subscriber & { readonly kind: 'response' | 'stream' },
+  reason: CloseReason,
+  { since, list, items, dropped, gone, scope }: HoldEnd,
   deps: HoldDeps,
-): void {
-  if (gone === undefined || reason === 'shutdown') return;
-  reportGone(gone, scope, deps.links.client);
+): SubscriberEnd {
+  const { clock, registry, events } = deps.subscriber;
+  const { kind } = hold;
+  registry.leave(hold, reason === 'retried');
+  registry.remove(hold, list.channels, list.patterns);
+  events.subscriberEnded(kind, reason);
+  if (gone !== undefined && reason !== 'shutdown') reportGone(gone, scope, deps.links.client);
+  return { kind, reason, items, dropped, duration: clock.monotonic() - since, channels: list.names };
 }

@@ -7,6 +7,7 @@ import { GripError, type HttpResponseFormat, type HttpResponseSend, type Respons
 import { answerPlain, answerWhole, type Failure } from '../answers/answers.js';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery, ResponseAnswer } from '../channels/delivery.js';
+import { memberOf } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -15,13 +16,13 @@ import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { unverified, wasReplayed } from '../history/chains.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { Timer } from '../runtime/clock.js';
+import { EarlyItems } from './early-items.js';
 import {
+  endOf,
   type HoldDeps,
   type HoldOwner,
   type HoldStart,
-  ItemQueue,
   isOvertaken,
-  notifyGone,
   overtakenOn,
   replayOf,
   viewOf,
@@ -30,15 +31,6 @@ import { ResponseReplay } from './hold-replay.js';
 import { plainAnswer, responseAnswer } from './response-answer.js';
 
 const EMPTY = Buffer.alloc(0);
-
-/**
- * How many items may wait for the origin's own answer to be complete; of their bytes `client_queue_size`, as for a stream.
- *
- * @limit {} items that wait for the origin's answer of a response hold to be complete, and `client_queue_size` bytes
- *   of them
- * @over those after them are not looked at: one of the first answers
- */
-const MAX_EARLY = 100;
 
 /**
  * Registered from its construction on. The origin's own answer, which goes out at the time-out, may still be on its
@@ -60,7 +52,7 @@ export class ResponseHold
   #overtaken: boolean;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
-  #early: ItemQueue | undefined;
+  #early: EarlyItems | undefined;
   #withdraw: (() => void) | undefined;
   /** It is to end as soon as the origin's answer is there. */
   #isAged = false;
@@ -83,16 +75,17 @@ export class ResponseHold
     const unsure = replay === undefined ? [] : unverified(start.list.all, deps.sequencer);
     const overtaken = overtakenOn(unsure, deps.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
-    registry.enter(this, start.list.meta);
-    const live = registry.add(this, start.list.channels);
+    const { channels, patterns, meta } = start.list;
+    registry.enter(this, meta, start.instruct.hold?.expires);
+    const live = registry.add(this, channels, patterns, memberOf(start.scope.route, meta));
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
     if (replay !== undefined) {
       const watch = (read: Promise<void>) => deps.subscriber.faults.watch('history', read, this);
-      this.#replay = new ResponseReplay(replay, deps.sequencer, live, watch);
+      this.#replay = new ResponseReplay(replay, deps.sequencer, live, watch, start);
     }
-    if (unsure.length > 0) {
+    if (unsure.length > 0 || this.#replay?.hasInitial === true) {
       this.#askHistory(unsure, () => {
         for (const channel of overtaken) deps.sequencer.forgetLastId(channel);
         if (overtaken.length > 0) this.#overtaken = true;
@@ -133,7 +126,7 @@ export class ResponseHold
       this.#wait(delivery);
       return true;
     }
-    const subscription = this.#start.list.find(delivery.item.channel);
+    const subscription = this.#start.list.through(delivery);
     if (subscription === undefined) return false;
     const { prevId } = subscription;
     if (prevId !== undefined && delivery.item.prevId !== prevId)
@@ -142,12 +135,12 @@ export class ResponseHold
     return true;
   }
 
-  /** One of those that wait answers; what comes after so many that none did is not waited for. */
+  takes(delivery: Delivery): boolean {
+    return this.#isReady && this.fits(delivery, delivery.response);
+  }
+
   #wait(delivery: Delivery): void {
-    this.#early ??= new ItemQueue();
-    const { length, bytes } = this.#early;
-    const { clientQueueSize } = this.deps.subscriber;
-    if (length > 0 && (length >= MAX_EARLY || bytes + delivery.bytes > clientQueueSize)) return;
+    this.#early ??= new EarlyItems(this.deps.subscriber.clientQueueSize);
     this.#early.add(delivery);
   }
 
@@ -179,14 +172,25 @@ export class ResponseHold
     });
   }
 
+  /** The origin is asked again, at once; an answer of it that is still on its way was made before, and an item on its way counts. */
+  expiryDue(): void {
+    if (this.#isGoingDown) return;
+    if (this.#isReady) this.finish(this, () => this.#retry());
+    else this.#overtaken = true;
+  }
+
   /** The client gets no answer, so that it does not take this for one of the origin's. */
   disconnect(): void {
     this.#end('kicked', (response) => response.abort(true));
   }
 
+  get meta(): ReadonlyMap<string, string> {
+    return this.#start.list.meta;
+  }
+
   view(): ConnectionView {
-    const { channels } = this.#start.list;
-    return viewOf('response', this.#start, channels, this.deps.subscriber.clock, this.#since, 0);
+    const { names } = this.#start.list;
+    return viewOf('response', this.#start, names, this.deps.subscriber.clock, this.#since, 0);
   }
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */
@@ -305,7 +309,7 @@ export class ResponseHold
     if (format?.action === 'send') {
       this.#replay?.used();
       this.#take(delivery, format, subscription);
-    } else subscription.prevId = delivery.item.id;
+    } else if (subscription.prevId !== undefined) subscription.prevId = delivery.item.id;
   }
 
   /**
@@ -388,13 +392,9 @@ export class ResponseHold
     this.stop();
     this.#replay?.stop();
     this.#withdraw?.();
-    const { clock, registry, events } = this.deps.subscriber;
-    const { channels } = this.#start.list;
-    clock.clear(this.#timer);
-    registry.leave(this);
-    registry.remove(this, channels);
-    events.subscriberEnded('response', reason);
-    if (reason !== 'origin-failed') notifyGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.deps);
-    return { kind: 'response', reason, items, dropped: 0, duration: clock.monotonic() - this.#since, channels };
+    this.deps.subscriber.clock.clear(this.#timer);
+    const { instruct, list, scope } = this.#start;
+    const gone = reason === 'origin-failed' ? undefined : instruct.links.gone;
+    return endOf(this, reason, { since: this.#since, list, items, dropped: 0, gone, scope }, this.deps);
   }
 }

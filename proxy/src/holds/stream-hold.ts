@@ -1,24 +1,32 @@
 /**
  * A response that stays open and to which published items are appended (GRIP `hold: stream`): its place in the registry,
- * which items wait, and its end. `stream-opening` has its head and bodies, `stream-writer` writes items, `catch-up` finds what was
- * missed.
+ * which items wait, and its end. `stream-opening` has its head and bodies, `stream-writer` its items, `catch-up` what it missed.
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
-import { USER_META } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon, type SubscriberEnd } from '../channels/subscriber-deps.js';
+import { endIncomplete, type SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
-import { type ClientResponse, type ResponseHandler, StreamPiece } from '../edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
 import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
-import { channelList, ItemQueue, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
+import { channelList, endOf, type ItemQueue, isOvertaken, queued, replayOf, viewOf } from './hold.js';
 import { StreamReplay } from './hold-replay.js';
-import { headOf, headWaits, StreamBody, type StreamTerms, subscribeStream, termsOf } from './stream-opening.js';
-import { reportFailure, reportLate, warnOfFilters } from './stream-reports.js';
+import { StreamChannels } from './stream-channels.js';
+import type { StreamTerms } from './stream-opening.js';
+import {
+  headOf,
+  headWaits,
+  missedBefore,
+  relistStream,
+  StreamBody,
+  subscribeStream,
+  termsOf,
+} from './stream-opening.js';
+import { reportFailure, warnOfFilters } from './stream-reports.js';
 import { type StreamReceiver, StreamWriter } from './stream-writer.js';
 
 /**
@@ -34,6 +42,8 @@ type State = 'flowing' | 'held' | 'over';
 export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, StreamReceiver {
   readonly id: string;
   readonly kind = 'stream';
+  /** Why it ended before its head was written, by a subscription that failed: the request is still to be answered. */
+  failure: Error | undefined;
   readonly #response: ClientResponse;
   readonly #clientAddress: string;
   readonly #scope: LinkScope;
@@ -55,10 +65,9 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   #list: SubscriptionList;
   #body: StreamBody | undefined;
   #queue: ItemQueue | undefined;
-  #failure: Error | undefined;
   #hasHead = false;
   /** Why it is to end as soon as it can. */
-  #due: 'shutdown' | 'aged' | undefined;
+  #due: 'shutdown' | 'aged' | 'expired' | undefined;
 
   /** `start.instruct` must have a stream hold or a next link. The head is not written yet. */
   constructor(start: HoldStart, owner: HoldOwner, deps: HoldDeps) {
@@ -77,7 +86,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#terms = termsOf(instruct);
     this.#response.setHandler(this);
     events.subscriberOpened('stream');
-    registry.enter(this, list.meta);
+    registry.enter(this, list.meta, instruct.hold?.expires);
     this.#live = this.#subscribe();
     const replay = instruct.hold === undefined ? undefined : replayOf(deps, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...deps, replay });
@@ -97,6 +106,11 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     return this.#response.waiting;
   }
 
+  /** Until a link's next answer, which has channels of its own. */
+  get subscriptions(): StreamChannels {
+    return new StreamChannels(this, this.#scope.route, this.#list, this.#replay, this.#deps.subscriber.registry);
+  }
+
   get isDebug(): boolean {
     return this.#deps.debug || this.#scope.route.debug;
   }
@@ -111,11 +125,6 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     return this.#state === 'over';
   }
 
-  /** Why it ended before its head was written, by a subscription that failed: the request is still to be answered. */
-  get failure(): Error | undefined {
-    return this.#failure;
-  }
-
   /**
    * Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does; the hold
    * is over then without a trace, and its owner answers.
@@ -124,11 +133,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const head = this.#head as InstructResponse;
     this.#head = undefined;
     try {
-      this.#body = this.#makeBody();
-      const missed = this.#replay?.missedByClient;
-      // The origin did not know of what cannot be replayed, and may have it behind its link.
-      if (missed?.complete === false) this.#catchUp?.outdate();
-      if (missed?.complete === false && this.#catchUp === undefined) reportLate(this, this.#deps.subscriber);
+      this.#body = new StreamBody(this.#response, this.#list, this.#replay, this);
+      const missed = missedBefore(this, this.#replay, this.#catchUp, this.#deps.subscriber);
       this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
     } catch (error) {
       this.#leave('origin-failed');
@@ -173,8 +179,12 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (format.action === 'hint' && !this.#terms.hasNext) return false;
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
-    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes, delivery.item.channel)) this.#wait(delivery);
+    else if (this.#writer.admitsItem(this.#queue, delivery)) this.#queue = queued(this.#queue, delivery);
     return true;
+  }
+
+  takes(delivery: Delivery): boolean {
+    return this.#isOpen && this.#writer.fits(delivery, delivery.stream);
   }
 
   /** All that is known may be out of date: the next link is fetched. Without one there is nothing to recover from. */
@@ -184,10 +194,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   missed(): void {
-    const { subscriber } = this.#deps;
     if (this.#terms.hasNext) this.recover();
-    else if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
+    else endIncomplete(this, this.#list, this.#deps.subscriber, () => this.#end('items-lost', true));
   }
 
   /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
@@ -198,19 +206,18 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** What is under way, such as a body or an item that a server is asked about, comes to its end before. */
   expire(): void {
-    this.#due ??= 'aged';
-    if (!this.#isOpen) return;
-    this.#writer.finish(this, () => {
-      if (!this.#isOpen) return;
-      this.#response.closeAfter?.('none');
-      this.#end('aged');
-    });
+    this.#endWhenOpen('aged');
+  }
+
+  /** The next link is asked, and what comes until it has answered waits; without one the stream ends as by its age. */
+  expiryDue(): void {
+    if (this.#terms.hasNext) this.#catchUp?.expired(this.#isOpen);
+    else this.#endWhenOpen('expired');
   }
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
   disconnect(): void {
-    const isSlow = this.waiting > 0;
-    this.#end('kicked', isSlow || this.#state === 'flowing', isSlow);
+    this.#end('kicked', this.waiting > 0 || this.#state === 'flowing', this.waiting > 0);
   }
 
   /** The client is to see that the stream is broken off. */
@@ -218,9 +225,13 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#end('fault', true);
   }
 
+  get meta(): ReadonlyMap<string, string> {
+    return this.#list.meta;
+  }
+
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
-    return viewOf('stream', it, this.#list.channels, this.#deps.subscriber.clock, this.#since, this.#writer.items);
+    return viewOf('stream', it, this.#list.names, this.#deps.subscriber.clock, this.#since, this.#writer.items);
   }
 
   onWritable(): void {
@@ -244,13 +255,11 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#list = list;
     this.#writer.follow(list, scope);
     this.#state = 'flowing';
-    this.#body = this.#makeBody();
+    this.#body = new StreamBody(this.#response, this.#list, this.#replay, this);
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
-    const { registry } = this.#deps.subscriber;
-    registry.identify(this, list.meta.get(USER_META));
-    for (const channel of before.channels) if (!list.has(channel)) registry.remove(this, [channel]);
+    relistStream(this, { instruct, scope, list }, before, this.#deps.subscriber);
   }
 
   linkData(chunk: Buffer): boolean {
@@ -273,7 +282,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   caughtUp(): void {
     const missed = this.#catchUp?.takeGap();
     if (this.#queue !== undefined || missed !== undefined) this.#takeWaiting(missed);
-    if (this.#due === 'aged') this.expire();
+    if (this.#due !== undefined && this.#due !== 'shutdown') this.#endWhenOpen(this.#due);
   }
 
   closedByItem(): void {
@@ -290,8 +299,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** Ends the stream because of a fault, which clients of debug routes find in its body. */
   fail(text: string, reason: CloseReason): void {
-    reportFailure(this, text, this.#scope, this.#deps.subscriber);
-    if (this.isDebug && this.#state !== 'over') this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
+    reportFailure(this, text, this.#scope, this.#response, this.#deps.subscriber);
     this.#end(reason);
   }
 
@@ -300,15 +308,15 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   #subscribe(): Promise<void> | undefined {
-    return subscribeStream(this, this.#list.channels, this.#deps.subscriber, (error) => {
+    return subscribeStream(this, this.#list, this.#scope, this.#deps.subscriber, (error) => {
       if (this.#hasHead) this.#end('origin-failed');
-      else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
+      else if (this.#leave('origin-failed') !== undefined) this.failure = error;
     });
   }
 
   #openedHold(): void {
-    const name = this.#terms.hasNext ? undefined : this.#list.tracked?.name;
     const missed = this.#replay?.takeMissedByClient();
+    const name = this.#terms.hasNext ? undefined : this.#list.tracked?.name;
     if (name !== undefined) this.fail(`channel '${name}' specifies prev-id, but no next link found`, 'link-failed');
     else if (missed === undefined) this.#hold();
     else this.#writer.replay(missed, () => this.#hold());
@@ -322,9 +330,10 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
       // Where the stream begins is of use until an item has a later id, and must not come into the middle of a body.
       if (this.#isOpen && this.#writer.items === 0) this.#response.push(piece);
     });
-    if (begun !== undefined && this.#due === 'aged') {
+    const due = this.#due;
+    if (begun !== undefined && due !== undefined && due !== 'shutdown') {
       this.#due = undefined;
-      const later = begun.then(() => this.expire());
+      const later = begun.then(() => this.#endWhenOpen(due));
       this.#deps.subscriber.faults.watch('history', later, this);
     }
     if (this.#catchUp === undefined) this.caughtUp();
@@ -333,30 +342,21 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     else if (!this.isOver) this.#response.goIdle?.();
   }
 
-  #makeBody(): StreamBody {
-    return new StreamBody(this.#response, this.#list, this.#replay, (text) => this.filterFailed(text));
-  }
-
   #takeWaiting(missed: Delivery | undefined): void {
     const rest = (this.#queue?.take() ?? []).filter((delivery) => this.#replay?.hasReplayed(delivery) !== true);
     this.#queue = undefined;
     const { following, isBehind } = follow(rest, this.#list, missed);
     for (const delivery of following) {
       if (this.#isOpen) this.#take(delivery);
-      else if (this.#state === 'held') this.#wait(delivery);
+      else if (this.#state === 'held') this.#queue = queued(this.#queue, delivery);
     }
     if (isBehind) this.#catchUp?.fetchInTurn('gap');
-  }
-
-  #wait(delivery: Delivery): void {
-    this.#queue ??= new ItemQueue();
-    this.#queue.add(delivery);
   }
 
   /** An item that is next, or shows that one is missing. */
   #take(delivery: Delivery): void {
     const format = delivery.stream;
-    const subscription = this.#list.find(delivery.item.channel);
+    const subscription = this.#list.through(delivery);
     if (format === undefined || subscription === undefined) return;
     this.#catchUp?.active(delivery.at);
     const { prevId, channel } = subscription;
@@ -368,6 +368,17 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
       if (prevId !== undefined) subscription.prevId = delivery.item.id;
       this.#writer.take(delivery, format, subscription);
     } else this.#catchUp?.missed(delivery, subscription);
+  }
+
+  #endWhenOpen(reason: 'aged' | 'expired'): void {
+    this.#due ??= reason;
+    if (reason === 'expired') this.#deps.subscriber.registry.remove(this, this.#list.channels, this.#list.patterns);
+    if (!this.#isOpen) return;
+    this.#writer.finish(this, () => {
+      if (!this.#isOpen) return;
+      if (reason === 'aged') this.#response.closeAfter?.('none');
+      this.#end(reason);
+    });
   }
 
   #end(reason: CloseReason, broken = false, discard = false): void {
@@ -386,13 +397,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#queue = undefined;
     this.#writer.stop(reason === 'shutdown');
     this.#catchUp?.stop();
-    const { clock, registry, events } = this.#deps.subscriber;
-    const { channels } = this.#list;
     const { items, dropped } = this.#writer;
-    registry.leave(this);
-    registry.remove(this, channels);
-    events.subscriberEnded('stream', reason);
-    notifyGone(this.#gone, this.#scope, reason, this.#deps);
-    return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels };
+    const said = { since: this.#since, list: this.#list, items, dropped, gone: this.#gone, scope: this.#scope };
+    return endOf(this, reason, said, this.#deps);
   }
 }

@@ -7,12 +7,17 @@ import {
   type ResponseHead,
   responseFilter,
 } from '@holdfast/grip';
+import { memberOf } from '../channels/presence.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { type SubscriberDeps, waitForLive } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import type { ClientResponse } from '../edge/port.js';
 import { ofAnotherBody } from '../http/fields.js';
+import type { LinkScope } from '../links/link-scope.js';
+import type { CatchUp, CatchUpStart } from './catch-up.js';
 import type { StreamReplay } from './hold-replay.js';
+import { reportLate } from './stream-reports.js';
+import type { StreamReceiver } from './stream-writer.js';
 
 /** What a stream goes by: of its initial instruct, or that of its last link. */
 export interface StreamTerms {
@@ -32,14 +37,46 @@ export function termsOf({ hold, links }: Instruct): StreamTerms {
  */
 export function subscribeStream(
   stream: Subscriber,
-  channels: readonly string[],
+  { channels, patterns, meta }: SubscriptionList,
+  { route }: Pick<LinkScope, 'route'>,
   { registry, log }: SubscriberDeps,
   failed: (error: Error) => void,
 ): Promise<void> | undefined {
-  return registry.add(stream, channels)?.catch((error: Error) => {
+  return registry.add(stream, channels, patterns, memberOf(route, meta))?.catch((error: Error) => {
     log.warn({ id: stream.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
     failed(error);
   });
+}
+
+/**
+ * What a link answers takes the place of what was before: the stream leaves the channels that only `before` has, is another member of the
+ * others where its meta says so, and expires anew.
+ */
+export function relistStream(
+  stream: Subscriber,
+  { instruct: { hold }, scope, list }: CatchUpStart,
+  before: SubscriptionList,
+  { registry }: Pick<SubscriberDeps, 'registry'>,
+): void {
+  registry.setExpiry(stream, hold?.expires);
+  for (const channel of before.channels) if (!list.has(channel)) registry.remove(stream, [channel]);
+  for (const pattern of before.patterns) if (!list.hasPattern(pattern)) registry.remove(stream, [], [pattern]);
+  if (scope.route.presence !== undefined)
+    registry.memberChanged(stream, list.channels, memberOf(scope.route, list.meta));
+}
+
+/** What its client has missed, where that is known. What cannot be replayed may be behind the next link: the origin did not know of it. */
+export function missedBefore(
+  stream: Subscriber,
+  replay: StreamReplay | undefined,
+  catchUp: CatchUp | undefined,
+  deps: SubscriberDeps,
+): StreamReplay['missedByClient'] {
+  const missed = replay?.missedByClient;
+  if (missed?.complete !== false) return missed;
+  if (catchUp === undefined) reportLate(stream, deps);
+  else catchUp.outdate();
+  return missed;
 }
 
 /**
@@ -58,6 +95,9 @@ export function headWaits(
   return true;
 }
 
+/** `Last-Event-ID` is registered for requests only: what a proxy or a client library drops of it is in a field of our name too. */
+const LAST_IDS: ReadonlySet<string> = new Set(['last-event-id', 'holdfast-last-event-id']);
+
 /**
  * The instruct's own, without what describes the initial body alone: the stream's goes on. `lastEventId`, where the history has
  * replayed something, takes the place of the origin's.
@@ -70,9 +110,9 @@ export function headOf(
   if (lastEventId === undefined) return { status, reason, headers };
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() !== 'last-event-id') kept.push(headers[i] as string, headers[i + 1] as string);
+    if (!LAST_IDS.has((headers[i] as string).toLowerCase())) kept.push(headers[i] as string, headers[i + 1] as string);
   }
-  return { status, reason, headers: [...kept, 'Last-Event-ID', lastEventId] };
+  return { status, reason, headers: [...kept, 'Last-Event-ID', lastEventId, 'Holdfast-Last-Event-ID', lastEventId] };
 }
 
 /** The initial body, or a link's; there is one only while it flows. */
@@ -81,20 +121,21 @@ export class StreamBody {
   /** Undefined without filters, which is how it almost always is. */
   readonly #filter: ResponseFilter | undefined;
   readonly #replay: StreamReplay | undefined;
-  readonly #failed: (text: string) => void;
+  readonly #stream: Pick<StreamReceiver, 'filterFailed'>;
 
-  /** Goes through the filters that `list` has now. `replay` notes what was written; `failed` ends the stream. */
+  /** Goes through the filters that `list` has now. `replay` notes what was written; `stream` ends where they fail. */
   constructor(
     response: ClientResponse,
     list: SubscriptionList,
     replay: StreamReplay | undefined,
-    failed: (text: string) => void,
+    stream: Pick<StreamReceiver, 'filterFailed'>,
   ) {
-    this.#failed = failed;
+    this.#stream = stream;
     this.#response = response;
     this.#replay = replay;
     const filters: string[] = [];
     for (const subscription of list.all) filters.push(...subscription.filters);
+    for (const subscription of list.allPatterns) filters.push(...subscription.filters);
     this.#filter = filters.length === 0 ? undefined : responseFilter(filters, list.meta);
   }
 
@@ -116,7 +157,7 @@ export class StreamBody {
     try {
       return run();
     } catch (error) {
-      this.#failed(`filter error: ${(error as Error).message}`);
+      this.#stream.filterFailed(`filter error: ${(error as Error).message}`);
       return undefined;
     }
   }

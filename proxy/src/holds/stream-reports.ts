@@ -2,18 +2,22 @@
 import type { Instruct } from '@holdfast/grip';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
+import { type ClientResponse, StreamPiece } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
+import type { StreamReceiver } from './stream-writer.js';
 
-/** Logs that a stream breaks off, and warns of its origin. */
+/** Logs that a stream breaks off, warns of its origin, and says so to the client of a debug route. */
 export function reportFailure(
-  { id }: Subscriber,
+  { id, isDebug, isOver }: Pick<StreamReceiver, 'id' | 'isDebug'> & { readonly isOver: boolean },
   text: string,
   scope: LinkScope,
+  response: ClientResponse,
   { log, warnings }: SubscriberDeps,
 ): void {
   const { route, target } = scope;
   log.debug({ id, text }, 'stream failed');
   warnings?.noticed({ id, route, target, marks: scope }, 'stream', `stream broken off: ${text}`);
+  if (isDebug && !isOver) response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
 }
 
 /** Logs that not all that the client of a stream has missed can be replayed. */

@@ -2,6 +2,7 @@
 import { type HttpStreamFormat, headerValue, type Instruct, type KeepAlive } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
+import { USER_META } from '../channels/users.js';
 import { ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
 import { type ClientResponse, StreamPiece } from '../edge/port.js';
 import { ReplayWriter } from '../history/replay.js';
@@ -70,6 +71,7 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
   follow(list: SubscriptionList, scope: LinkScope): void {
     this.list = list;
     this.scope = scope;
+    this.deps.subscriber.registry.identify(this.receiver.id, list.meta.get(USER_META));
     this.relist();
   }
 

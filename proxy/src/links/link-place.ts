@@ -255,7 +255,7 @@ function portOf({ port, protocol }: URL): number {
 }
 
 function targetKey(target: Target): string {
-  return target.kind === 'test' ? 'test' : `${describeHost(target)} ${target.ssl} ${target.hostHeader}`;
+  return target.kind === 'http' ? `${describeHost(target)} ${target.ssl} ${target.hostHeader}` : target.kind;
 }
 
 function isUntrusted({ targets }: Route): boolean {

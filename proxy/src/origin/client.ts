@@ -9,6 +9,7 @@ import type { HttpTarget } from '../routes/target.js';
 import { withoutRoot } from '../routes/target.js';
 import { connectOptions, guardedConnect, isBlocked } from './connect-options.js';
 import { HttpCall } from './http-call.js';
+import { OriginConnections } from './origin-connections.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { type Connect, readingExactly } from './undici/answer-reading.js';
 import { plainConnections } from './undici/plain-connections.js';
@@ -17,6 +18,8 @@ import { plainConnections } from './undici/plain-connections.js';
 export interface OriginClientOptions
   extends Pick<Options, 'originConnectTimeout' | 'originTimeout' | 'originKeepAliveTimeout'>,
     Partial<Pick<Options, 'originConnectionMaxAge'>> {
+  /** Most connections to one target; further requests wait for one. Left out: no limit. */
+  readonly originConnectionsMax?: number;
   /** How names are looked up; only tests give other than the system's way. */
   readonly lookup?: LookupFunction;
   /** Longest response head in bytes. */
@@ -133,7 +136,7 @@ function closeFirst(pools: Map<string, PooledOrigin>): void {
 const always = () => true;
 
 class PooledOrigin implements Origin {
-  readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
+  readonly #connections: OriginConnections<Dispatcher.DispatchOptions, HttpCall>;
   readonly #blocked: boolean;
   readonly #faults: Containment;
   readonly #headTimeout: number;
@@ -167,7 +170,15 @@ class PooledOrigin implements Origin {
         options.parserFound ?? always,
       ) as buildConnector.connector,
     };
-    this.#connections = new OriginConnections(() => new Client(url, settings), options.originConnectionMaxAge);
+    const { originConnectionsMax: max, originConnectionMaxAge: maxAge, originConnectTimeout: patience } = options;
+    this.#connections = new OriginConnections<Dispatcher.DispatchOptions, HttpCall>({
+      open: () => new Client(url, settings),
+      max,
+      maxAge,
+      patience,
+      isOver: (call) => call.isOver,
+      refused: (call) => call.fail(noConnectionFree(`${target.host}:${target.port}`, max)),
+    });
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
@@ -213,161 +224,15 @@ function rootedName(host: string): string | undefined {
   return name.endsWith('.') ? withoutRoot(name) : undefined;
 }
 
+/** All connections that a target may have had a request of their own for longer than another may wait, or too many wait. */
+function noConnectionFree(target: string, max: number | undefined): OriginError {
+  const text = `no connection to ${target} came free in time: there are ${max}, as origin_connections_max allows`;
+  return new OriginError('ERR_ORIGIN_CONNECT', text, 'connect');
+}
+
 /** A request that has failed before it could be sent. */
 function failing(handler: OriginHandler, error: OriginError, faults: Containment): OriginCall {
   const call = new HttpCall(handler, 0, null, faults);
   queueMicrotask(() => call.fail(error));
   return call;
-}
-
-/** A connection that takes one request at a time, and connects again where it has to: what is used of undici's `Client`. */
-export interface Connection<Request, Handler> {
-  dispatch(request: Request, handler: Handler): boolean;
-  on(event: 'connect', run: () => void): unknown;
-  on(event: 'disconnect', run: () => void): unknown;
-  on(event: 'connectionError', run: () => void): unknown;
-  /** The request is over, and the next may come. */
-  on(event: 'drain', run: () => void): unknown;
-  /** `size`: requests that were dispatched and are not over. */
-  readonly stats: { readonly size: number };
-  close(): Promise<void>;
-  destroy(): Promise<void>;
-}
-
-/** One of the connections. */
-interface Slot<Request, Handler> {
-  readonly connection: Connection<Request, Handler>;
-  /** `unused`: it has had no request yet, and no event of it will come. */
-  state: 'unused' | 'connecting' | 'connected' | 'broken';
-  /** When it was connected, in ms of the monotonic clock. */
-  since: number;
-  /** Its index among those that are idle; -1 while it has a request, or is not connected. */
-  index: number;
-}
-
-/**
- * The connections to one target: as many as there are requests at a time, in constant time for each request. undici's own pool
- * looks through its connections twice for every request, and keeps what is left of those that are closed; an item that answers
- * thousands of polls brings thousands of requests at once, each on a connection of its own.
- */
-export class OriginConnections<Request, Handler> {
-  readonly #open: () => Connection<Request, Handler>;
-  readonly #maxAge: number;
-  readonly #now: () => number;
-  readonly #all = new Set<Slot<Request, Handler>>();
-  readonly #idle: Slot<Request, Handler>[] = [];
-
-  /** A connection that is older than `maxAge`, in ms, takes no further request. `now` is of a clock that is never set. */
-  constructor(
-    open: () => Connection<Request, Handler>,
-    maxAge = Number.POSITIVE_INFINITY,
-    now = () => performance.now(),
-  ) {
-    this.#open = open;
-    this.#maxAge = maxAge;
-    this.#now = now;
-  }
-
-  /** Connections that are open, being opened, or in use. */
-  get size(): number {
-    return this.#all.size;
-  }
-
-  /** Sends on the connection that was used last, so that those which are not needed time out, or on a new one. */
-  dispatch(request: Request, handler: Handler): void {
-    const slot = this.#youngIdle() ?? this.#add();
-    slot.index = -1;
-    slot.connection.dispatch(request, handler);
-    // What cannot be sent is refused at once.
-    if (slot.connection.stats.size === 0) this.#refused(slot);
-    else if (slot.state === 'unused') slot.state = 'connecting';
-  }
-
-  /**
-   * Closes those that are idle. After one of them turned out to be closed by the other side: the others have been idle for
-   * longer.
-   */
-  closeIdle(): void {
-    for (const slot of this.#idle.splice(0)) this.#retire(slot);
-  }
-
-  /** Resolves when all requests are over. None may be dispatched any more. */
-  async close(): Promise<void> {
-    await Promise.all([...this.#all].map(({ connection }) => connection.close()));
-  }
-
-  /** Breaks off all requests. */
-  async destroy(): Promise<void> {
-    await Promise.all([...this.#all].map(({ connection }) => connection.destroy()));
-  }
-
-  #add(): Slot<Request, Handler> {
-    const connection = this.#open();
-    const slot: Slot<Request, Handler> = { connection, state: 'unused', since: 0, index: -1 };
-    this.#all.add(slot);
-    connection.on('connect', () => {
-      slot.state = 'connected';
-      slot.since = this.#now();
-      this.#free(slot);
-    });
-    connection.on('disconnect', () => this.#broken(slot));
-    connection.on('connectionError', () => this.#broken(slot));
-    connection.on('drain', () => this.#free(slot));
-    return slot;
-  }
-
-  /** A connection that was made for a request that cannot be sent never connects: nothing else would ever let it go. */
-  #refused(slot: Slot<Request, Handler>): void {
-    if (slot.state !== 'unused') this.#free(slot);
-    else {
-      this.#all.delete(slot);
-      void slot.connection.destroy();
-    }
-  }
-
-  /** Keeps a connection for the next request unless it has one, or is none any more. */
-  #free(slot: Slot<Request, Handler>): void {
-    if (slot.index >= 0 || slot.connection.stats.size > 0) return;
-    if (slot.state === 'connected' && this.#isOld(slot)) this.#retire(slot);
-    else if (slot.state === 'connected') slot.index = this.#idle.push(slot) - 1;
-    else if (slot.state === 'broken') this.#all.delete(slot);
-  }
-
-  /** The one that was used last of those that may still be used. */
-  #youngIdle(): Slot<Request, Handler> | undefined {
-    for (let slot = this.#idle.pop(); slot !== undefined; slot = this.#idle.pop()) {
-      if (!this.#isOld(slot)) return slot;
-      this.#retire(slot);
-    }
-    return undefined;
-  }
-
-  #isOld({ since }: Slot<Request, Handler>): boolean {
-    return this.#now() - since >= this.#maxAge;
-  }
-
-  /** Closes one that has no request and is in none of the lists any more but that of all. */
-  #retire(slot: Slot<Request, Handler>): void {
-    slot.index = -1;
-    slot.state = 'broken';
-    this.#all.delete(slot);
-    // One that has been broken off meanwhile cannot be closed any more.
-    void slot.connection.close().catch(() => {});
-  }
-
-  #broken(slot: Slot<Request, Handler>): void {
-    slot.state = 'broken';
-    if (slot.index >= 0) this.#leave(slot);
-    this.#free(slot);
-  }
-
-  /** Takes one out of those that are idle; the last of them gets its index. */
-  #leave(slot: Slot<Request, Handler>): void {
-    const last = this.#idle.pop() as Slot<Request, Handler>;
-    if (last !== slot) {
-      this.#idle[slot.index] = last;
-      last.index = slot.index;
-    }
-    slot.index = -1;
-  }
 }

@@ -55,6 +55,11 @@ export class HttpCall implements OriginCall {
     this.#faults = faults;
   }
 
+  /** Nobody waits for the answer any more. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   resume(): void {
     this.#resume?.();
   }

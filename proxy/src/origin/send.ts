@@ -129,7 +129,7 @@ export function send(targets: readonly Target[], request: TargetRequest, handler
   return new Sending(targets, request, handler).start();
 }
 
-/** A target as operators write it: `host:port`, or `test`. */
+/** A target as operators write it: `host:port`, or the name of one that is built in. */
 export function describeTarget(target: Target): string {
-  return target.kind === 'test' ? 'test' : describeHost(target);
+  return target.kind === 'http' ? describeHost(target) : target.kind;
 }

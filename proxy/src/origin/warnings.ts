@@ -144,6 +144,24 @@ export class OriginWarnings {
     );
   }
 
+  /** An origin wants initial items of a pattern, of which nothing is replayed. Logged once for its route. */
+  patternInitial(context: FailureContext): void {
+    this.#once(
+      context,
+      'initial items of a pattern',
+      'the origin asks for initial items (initial, since) of a pattern: nothing is replayed of patterns, name the channels',
+    );
+  }
+
+  /** An origin wants what a history would give, and none serves the route. Logged once for it. */
+  historyless(context: FailureContext, wish: string): void {
+    this.#once(
+      context,
+      `history ${wish}`,
+      `the origin asks for ${wish}, but no history serves this route: set history_replay, or history on the route`,
+    );
+  }
+
   #unknown(context: FailureContext, what: string, name: string, known: readonly string[]): void {
     this.#once(
       context,

@@ -1,7 +1,6 @@
 /** What an origin's answer asks for about a callback, as this node's control side carries it out: it is made or ended before the answer goes on. */
 import type { CallbackRequest } from '@holdfast/control-api';
 import { GripError, type Instruct } from '@holdfast/grip';
-import { RequestError } from '../errors.js';
 import { channelOf, type LimitEvents, refusedChannel } from '../routes/channel-name.js';
 import type { Route } from '../routes/route.js';
 
@@ -40,11 +39,4 @@ export function orderOf({ callback, meta }: Instruct, route: Route, events: Limi
   // Without a prototype it could not go to another process.
   const request = { id, url, secret, prefix: route.prefix, channels, meta: { ...meta }, ttl };
   return { action: 'make', request };
-}
-
-/** The error with which the client is answered where an order was not carried out; undefined where it was. */
-export function orderFailure(outcome: CallbackOutcome): RequestError | undefined {
-  if (outcome.result === 'done') return undefined;
-  const code = outcome.result === 'refused' ? 'ERR_REQUEST_CALLBACK' : 'ERR_REQUEST_CALLBACK_UNAVAILABLE';
-  return new RequestError(code, outcome.reason);
 }

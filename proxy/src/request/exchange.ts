@@ -1,6 +1,7 @@
 /** One client request from its head to its answer, as a state machine. */
 import { CodedError, type HoldMode, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, type Failure, failureOf } from '../answers/answers.js';
+import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import { type LimitedBody, restOf } from '../clients/body-limits.js';
 import type { Coding } from '../decoding/codings.js';
@@ -16,6 +17,7 @@ import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import { outcomeOf } from '../tracing/request-traces.js';
 import type { Entrant } from './admission.js';
+import { byGrant } from './granted-origin.js';
 import { OutgoingRequest, RequestBody } from './outgoing-request.js';
 import type { RequestDeps } from './request-deps.js';
 
@@ -45,7 +47,7 @@ const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
 export type SinkChoice = (exchange: Exchange, head: ResponseHead, length: number | undefined) => AnswerSink;
 
 /** A hold, for a client whose request cannot be taken after all. */
-interface RefusableHold {
+interface RefusableHold extends Pick<Subscriber, 'view'> {
   /** Answers where that is possible, else cuts. */
   refuse(failure: Failure): void;
 }
@@ -118,14 +120,19 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     return this.#target as Target;
   }
 
+  /** When the origin was asked last, by `performance.now`. */
+  get askedAt(): number {
+    return this.#asked;
+  }
+
+  /** Whether there is a head of the origin, and nothing has gone to the client. */
+  get isDeciding(): boolean {
+    return this.#state === 'deciding';
+  }
+
   /** Whether the origin's instructions are for us: not those for a GRIP proxy before us. */
   get obeysGrip(): boolean {
     return !this.trust.trusted && !this.route.noGrip;
-  }
-
-  /** The request is over: nothing more can be done for its client. */
-  get isOver(): boolean {
-    return this.#state === 'over';
   }
 
   /** Whether the request could be sent again, as a hold may want. */
@@ -147,7 +154,9 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.#sink = undefined;
     this.#call = undefined;
     const { request, trust, deps } = this;
-    const outgoing = new OutgoingRequest(request, this.#route, trust, this.#body, this.#lastIds, deps);
+    // A hold that has its origin asked again wants its news.
+    const by = this.#lastIds === undefined && this.obeysGrip ? byGrant(deps, request, this.#route) : deps;
+    const outgoing = new OutgoingRequest(request, this.#route, trust, this.#body, this.#lastIds, by);
     this.#asked = performance.now();
     this.#sending = new Sending(this.#route.targets, outgoing, this);
     this.#sending.start();
@@ -376,6 +385,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
       status: this.#status,
       error,
       hold,
+      held: hold && this.#hold,
       bytes: this.response.bodyBytes,
       duration: this.deps.clock.monotonic() - this.#since,
       retry: this.#lastIds !== undefined,

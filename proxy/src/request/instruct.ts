@@ -25,8 +25,9 @@ import type { Target } from '../routes/target.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 import { relay, StreamSink } from './body-sinks.js';
 import { type CallbackOutcome, orderOf } from './callback-order.js';
-import { CallbackSink, whenOrdered } from './callback-sink.js';
 import { type Exchange, type SinkChoice, tooLargeToHold } from './exchange.js';
+import { whenOrdered } from './ordered-answer.js';
+import { askPosition, positioned, WaitingSink, whenPositioned } from './positioned-answer.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -66,20 +67,44 @@ class InstructAnswer {
     }
     const instruct = parseInstructHeaders(head);
     this.#warn(instruct, head.headers);
-    const proceed = () =>
-      this.#sink(instruct, head.headers) ?? relay(this.#exchange, relayedHead(instruct, head), length);
-    const outcome = this.#order(instruct);
-    return outcome === undefined ? proceed() : new CallbackSink(this.#exchange, outcome, proceed);
+    const order = this.#order(instruct);
+    if (order !== undefined) {
+      const sink = new WaitingSink(this.#exchange);
+      whenOrdered(this.#exchange, order, () => sink.open(this.#take(instruct, head, length)));
+      return sink;
+    }
+    const position = askPosition(this.#exchange, instruct);
+    return position === undefined ? this.#take(instruct, head, length) : this.#wait(position, instruct, head, length);
+  }
+
+  #take(instruct: Instruct, head: ResponseHead, length: number | undefined): AnswerSink {
+    return this.#sink(instruct, head.headers) ?? relay(this.#exchange, relayedHead(instruct, head), length);
+  }
+
+  /** The head is to say where the channels stand. */
+  #wait(
+    position: Promise<string | undefined>,
+    instruct: Instruct,
+    head: ResponseHead,
+    length: number | undefined,
+  ): AnswerSink {
+    const sink = new WaitingSink(this.#exchange);
+    whenPositioned(this.#exchange, position, (token) =>
+      sink.open(this.#take(positioned(instruct, token), head, length)),
+    );
+    return sink;
   }
 
   #obeyJson(instruct: Instruct, fields: RawHeaders): void {
     this.#warn(instruct, fields);
-    const outcome = this.#order(instruct);
-    if (outcome === undefined) this.#answerJson(instruct);
-    else void whenOrdered(this.#exchange, outcome, () => this.#answerJson(instruct));
+    const order = this.#order(instruct);
+    const position = askPosition(this.#exchange, instruct);
+    if (order !== undefined) whenOrdered(this.#exchange, order, () => this.#giveJson(instruct));
+    else if (position === undefined) this.#giveJson(instruct);
+    else whenPositioned(this.#exchange, position, (token) => this.#giveJson(positioned(instruct, token)));
   }
 
-  #answerJson(instruct: Instruct): void {
+  #giveJson(instruct: Instruct): void {
     const body = instruct.response.body ?? EMPTY;
     const sink = this.#sink(instruct, instruct.response.headers);
     if (sink === undefined) this.#answer(headOf(instruct), body);
@@ -107,6 +132,15 @@ class InstructAnswer {
     const context = { id: request.id, route: this.#scope.route, target, marks: request };
     warnings.instructed(context, fields, filtersOf(instruct), instruct.unknown);
     const { hold, links } = instruct;
+    if (hold?.channels.some(({ isPattern, initial }) => isPattern && initial !== undefined)) {
+      warnings.patternInitial(context);
+    }
+    if (deps.holds.replay?.isOn(this.#scope.route) !== true) {
+      const initial = hold?.channels.some(({ isPattern, initial }) => !isPattern && initial !== undefined) === true;
+      if (initial || instruct.position === true) {
+        warnings.historyless(context, initial ? 'initial items (initial, since)' : 'a position (Grip-Position)');
+      }
+    }
     if (hold?.channels.length === 0 && target.subs.length === 0 && links.next === undefined)
       warnings.channelless(context);
   }
@@ -151,7 +185,7 @@ class InstructAnswer {
   }
 
   #hold(instruct: Instruct): AnswerSink {
-    const hold = this.#open(instruct);
+    const hold = this.#open(this.#granted(instruct));
     if (!(hold instanceof ResponseHold)) return this.#stream(hold, instruct);
     return this.#collect(
       (body) => this.#complete(hold, instruct, body),
@@ -159,16 +193,40 @@ class InstructAnswer {
     );
   }
 
+  /** With the token by which its client may come back, if the origin wants it to have one. */
+  #granted(instruct: Instruct): Instruct {
+    const { request, route, trust, deps } = this.#exchange;
+    if (instruct.resumeToken === undefined) return instruct;
+    const fields = deps.grants?.fieldsFor(instruct, request, route, trust.secure) ?? [];
+    const { response } = instruct;
+    return { ...instruct, response: { ...response, headers: [...response.headers, ...fields] } };
+  }
+
   #open(instruct: Instruct): ResponseHold | StreamHold {
     const { request, response, target, deps } = this.#exchange;
     const { id, clientAddress, headers } = request;
     const { connectionSubscriptionMax } = deps.settings;
-    const lastEventId = headerValue(headers, 'last-event-id');
+    // Of a client that comes back: what it was opened with says less by then.
+    const lastEventId = headerValue(headers, 'last-event-id') || request.lastEventId;
+    const mustResume = lastEventId !== undefined && lastEventId === request.lastEventId;
     const scope = this.#scope;
     const implicit = target.subs;
     this.#exchange.admitHold(metaOf(instruct.meta)?.get('user'));
-    const opening = { id, clientAddress, response, instruct, scope, implicit, connectionSubscriptionMax, lastEventId };
-    return openHold(opening, this.#exchange, deps.holds);
+    return openHold(
+      {
+        id,
+        clientAddress,
+        response,
+        instruct,
+        scope,
+        implicit,
+        connectionSubscriptionMax,
+        lastEventId,
+        mustResume,
+      },
+      this.#exchange,
+      deps.holds,
+    );
   }
 
   /** The origin's own answer, which goes out at the time-out, is whole. */

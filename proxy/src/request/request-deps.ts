@@ -1,5 +1,6 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
+import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { BodyLimits } from '../clients/body-limits.js';
 import type { ClientLimits } from '../clients/client-limits.js';
@@ -9,6 +10,7 @@ import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ClientRequest } from '../edge/port.js';
+import type { ResumeGrants } from '../history/grants.js';
 import type { HoldDeps } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { ForwardRules } from '../origin/headers.js';
@@ -53,6 +55,8 @@ export interface RequestEnd {
   readonly error: string | undefined;
   /** The kind of hold that the request has become. */
   readonly hold: 'response' | 'stream' | undefined;
+  /** What it is then, at the moment; left out where there is none. */
+  readonly held?: Pick<Subscriber, 'view'> | undefined;
   readonly bytes: number;
   /** In ms, since the head of the request was complete. */
   readonly duration: number;
@@ -85,6 +89,8 @@ export interface RequestDeps {
   /** Undefined where nothing limits clients. */
   readonly limits?: ClientLimits | undefined;
   readonly admission: Admission;
+  /** Undefined where no history is kept: then no stream comes back without its origin. */
+  readonly grants?: ResumeGrants | undefined;
   /** Undefined where nothing is compressed. */
   readonly compression?: Compression | undefined;
   readonly forwarder: Forwarder;

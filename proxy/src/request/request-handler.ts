@@ -5,8 +5,10 @@ import { ChangedHead, changedHandshake, type HeadChange } from '../clients/answe
 import { compressed } from '../compression/compressed-response.js';
 import { CorsResponse, mayLoad } from '../cross-origin/cors.js';
 import { type JsonpCall, JsonpResponse, readJsonp } from '../cross-origin/jsonp.js';
+import { withoutToken } from '../direct/token-source.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
 import { RequestError } from '../errors.js';
+import { takeParameter } from '../http/request-path.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
 import { defaultJsonp, type Route } from '../routes/route.js';
@@ -22,6 +24,9 @@ const ABOUT = 'Holdfast. Copyright (c) Holdfast contributors. Licensed under the
 
 /** The media type, as parsers find it that are lenient about white space. */
 const EVENTS = /application\s*\/\s*websocket-events/i;
+
+/** Query parameter in the place of `Last-Event-ID`, which scripts cannot set. Neither origin nor log sees it. */
+const LAST_EVENT_ID = 'holdfast-last-event-id';
 
 /** Any character but printable ASCII. */
 const UNUSUAL = /[^\x20-\x7e]/;
@@ -151,8 +156,16 @@ export class RequestHandler implements EdgeHandler {
     const trust = this.#trust(known);
     const named = requestIds?.identify(known, trust.trusted) ?? known;
     const route = this.#route(named, trust.secure, proto);
-    const request = traces?.begin(named, route, trust.secure ? `${proto}s` : proto) ?? named;
+    const plain = withoutToken(this.#withoutLastId(named, trust, route), route?.tokenParameter);
+    const request = traces?.begin(plain, route, trust.secure ? `${proto}s` : proto) ?? plain;
     return { request, trust, route };
+  }
+
+  /** The request without the parameter, where a history serves the route. A GRIP proxy before us takes it for its own clients. */
+  #withoutLastId(request: ClientRequest, trust: ClientTrust, route: Route | undefined): ClientRequest {
+    if (route === undefined || trust.trusted || this.#deps.holds.replay?.isOn(route) !== true) return request;
+    const taken = takeParameter(request.path, LAST_EVENT_ID);
+    return taken === undefined ? request : { ...request, path: taken.path, lastEventId: taken.value || undefined };
   }
 
   /** What is done to the head of the client's answer; nothing, unless options ask for it. */

@@ -38,7 +38,7 @@ function isReserved({ reserved }: Naming, name: string): boolean {
  * `1-x` is `t1` with `-x`.
  */
 export function prefixWarnings(routes: readonly Route[]): string[] {
-  const naming = routes.filter(({ noGrip, targets }) => !noGrip && targets.some(({ kind }) => kind === 'http'));
+  const naming = routes.filter(({ noGrip, targets }) => !noGrip && targets.some(({ kind }) => kind !== 'test'));
   const prefixes = [...new Set(routes.map(({ prefix }) => prefix))].filter((prefix) => prefix !== '').sort();
   if (prefixes.length === 0) return [];
   const warnings: string[] = [];

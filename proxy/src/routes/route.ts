@@ -7,6 +7,7 @@ import { parseLimitKey, parseMessageMax, parseRate, type RouteLimitProps } from 
 import { type LinkHost, Props, type ReadSigKey } from './props.js';
 import type { RouteLine } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
+import { readInlineKeys, type TokenParameter } from './subscribe-target.js';
 import { type Target, toTarget, withoutRoot } from './target.js';
 
 /** JSON-P properties of a route; meaningful with `aco`. */
@@ -60,6 +61,8 @@ export interface Route extends RouteLimitProps {
   readonly history: boolean | undefined;
   /** WebSocket clients that ask for it get tokens with which to come back (`resume`). */
   readonly resume: boolean;
+  /** Who is on its channels can be seen (`presence`), and is published too (`presence_events`). Undefined: neither. */
+  readonly presence: 'list' | 'events' | undefined;
   /** Put before every channel that the origin names: `prefix`, and behind it the separator if there is one. */
   readonly prefix: string;
   /** What no channel may contain that the origin names: the separator, where there is no prefix. Empty for nothing. */
@@ -68,6 +71,10 @@ export interface Route extends RouteLimitProps {
   readonly requestSizeMax: number | undefined;
   /** Most bytes of a channel's full name; see `channelNameFault`. */
   readonly channelNameMax: number;
+  /** Between the segments of patterns; empty for none. */
+  readonly patternSeparator: string;
+  /** Its origin may have patterns that begin with a star. */
+  readonly patternAll: boolean;
   readonly sigIss: string | undefined;
   readonly sigKey: SigKey | undefined;
   /**
@@ -92,6 +99,8 @@ export interface Route extends RouteLimitProps {
   readonly sockjsAsPath: string | undefined;
   /** Hosts beside targets to which links and filter URLs may lead; unsigned. */
   readonly linkHosts: readonly LinkHost[];
+  /** The parameter that is taken out of queries, as it may have a token for a `subscribe` target; undefined without one. */
+  readonly tokenParameter: TokenParameter | undefined;
   /** At least one; tried from left to right. */
   readonly targets: readonly Target[];
 }
@@ -109,6 +118,8 @@ export const routeProps: readonly string[] = [
   'session',
   'history',
   'resume',
+  'presence',
+  'presence_events',
   'prefix',
   'request_size_max',
   'sig_iss',
@@ -137,7 +148,9 @@ export const routeProps: readonly string[] = [
 ];
 
 /** What channels may be called that origins name. */
-export type ChannelNaming = Partial<Pick<Options, 'prefixSeparator' | 'channelNameMax'>>;
+export type ChannelNaming = Partial<
+  Pick<Options, 'prefixSeparator' | 'channelNameMax' | 'patternSeparator' | 'patternAll'>
+>;
 
 function jsonpRule(props: Props): JsonpRule {
   const reason = "jsonp_mode must be set to 'basic' or 'extended'";
@@ -222,10 +235,19 @@ function isYes(choice: '' | 'yes' | 'no' | undefined): boolean | undefined {
  * channels; empty for none. `channelNameMax` is for all channels of its origins.
  * @throws RoutesError with Pushpin's texts where it has the same check
  */
-export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: ChannelNaming = {}): Route {
+export function toRoute(
+  line: RouteLine,
+  readSigKey: ReadSigKey,
+  naming: ChannelNaming = {},
+  tokenKeys = readInlineKeys,
+): Route {
   const { prefixSeparator = '', channelNameMax = Number.POSITIVE_INFINITY } = naming;
+  const { patternSeparator = '/', patternAll = false } = naming;
   const props = new Props(line.condition.props, line.line);
   const level = props.count('log_level');
+  const targets = line.targets.map((target) => toTarget(target, line.line, channelNameMax, tokenKeys));
+  if (props.has('no_grip') && targets.some(({ kind }) => kind === 'subscribe'))
+    throw props.error('no_grip', 'no_grip cannot be given for a subscribe target, which holds clients by GRIP');
   return {
     ...condition(props, line.condition.value),
     clientCert:
@@ -236,9 +258,12 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: Channel
     session: props.has('session'),
     history: isYes(props.choice('history', ['', 'yes', 'no'], "history must be a flag or set to 'yes' or 'no'")),
     resume: props.has('resume'),
+    presence: props.has('presence_events') ? 'events' : props.has('presence') ? 'list' : undefined,
     ...props.prefix(prefixSeparator),
     requestSizeMax: props.size('request_size_max'),
     channelNameMax,
+    patternSeparator,
+    patternAll,
     sigIss: props.filled('sig_iss'),
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),
@@ -253,7 +278,8 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: Channel
     sockjsAsPath: props.visible('sockjs_as_path') || undefined,
     linkHosts: props.linkHosts(),
     ...limitProps(props),
-    targets: line.targets.map((target) => toTarget(target, line.line, channelNameMax)),
+    tokenParameter: targets.find((target) => target.kind === 'subscribe')?.query,
+    targets,
   };
 }
 

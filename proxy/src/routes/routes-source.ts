@@ -81,7 +81,7 @@ export function readRoutes(config: RoutesConfig, readFile: ReadFile = readWhole)
   const errors = [...text.errors];
   for (const line of text.lines) {
     try {
-      routes.push(toRoute(line, (text) => keys.read(text, 'sign'), config));
+      routes.push(toRoute(line, (text) => keys.read(text, 'sign'), config, keys.tokenKeys));
     } catch (error) {
       if (!(error instanceof RoutesError)) throw error;
       errors.push(error);

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 import { channelNameFault, isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
 import { RoutesError } from '../errors.js';
 import type { RouteSection } from './routes-file.js';
+import { readInlineKeys, type SubscribeTarget, subscribeProps, toSubscribeTarget } from './subscribe-target.js';
 
 /** An origin reached over HTTP or WebSocket. */
 export interface HttpTarget {
@@ -53,11 +54,12 @@ export const targetProps: readonly string[] = [
   'client_cert',
   'client_key',
   'channels',
+  ...subscribeProps,
   'ipc_file_mode',
 ];
 
 /** One entry of a route's target list; attempts go from left to right. */
-export type Target = HttpTarget | TestTarget;
+export type Target = HttpTarget | TestTarget | SubscribeTarget;
 
 /** `host:port` of a target, with brackets around an IPv6 address. */
 export function describeHost({ host, port }: HttpTarget): string {
@@ -103,7 +105,12 @@ function testChannels({ props }: RouteSection, fail: (reason: string) => RoutesE
  * Understands one target section. Unknown properties are passed over; of a repeated one the last counts.
  * @throws RoutesError with Pushpin's texts; also for `zhttp/` and `zhttpreq/`, which are recognised but not supported
  */
-export function toTarget(section: RouteSection, line: number, channelNameMax = Number.POSITIVE_INFINITY): Target {
+export function toTarget(
+  section: RouteSection,
+  line: number,
+  channelNameMax = Number.POSITIVE_INFINITY,
+  tokenKeys = readInlineKeys,
+): Target {
   const fail = (reason: string) => new RoutesError(reason, { line, column: section.column });
   const props = new Map(section.props.map(({ name, value }) => [name, value]));
   const subs = section.props.flatMap(({ name, value }) => (name === 'sub' && value !== undefined ? [value] : []));
@@ -114,6 +121,7 @@ export function toTarget(section: RouteSection, line: number, channelNameMax = N
     if (fault !== undefined) throw fail(fault);
   }
   if (section.value === 'test') return { kind: 'test', subs, channels };
+  if (section.value === 'subscribe') return toSubscribeTarget(section, line, channelNameMax, tokenKeys);
   if (/^zhttp(req)?\//.test(section.value)) throw fail('zhttp targets are not supported');
   const [hostHeader, clientCert, clientKey] = ['host', 'client_cert', 'client_key'].map(
     (name) => props.get(name) || undefined,

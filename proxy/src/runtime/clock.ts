@@ -33,6 +33,12 @@ export interface Clock {
 /** Longest delay that a timer takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/**
+ * Both times of a clock are whole ms, so that a timer for a moment of the wall clock may fire up to 1 ms before it. What must not count
+ * any more when such a timer has fired ends by this earlier, in ms.
+ */
+export const ROUNDING_MS = 2;
+
 /** The machine's clock. */
 export const realClock: Clock = {
   monotonic: () => Math.trunc(performance.now()),

@@ -62,6 +62,13 @@ export class Descriptors {
    * @over the new connection is closed
    */
   readonly operators: number;
+  /**
+   * Most connections to one target of routes, where `origin_connections_max` does not say: each may serve a client, which needs as many.
+   *
+   * @limit a third of the open files, at least 8 connections to one target (`origin_connections_max`)
+   * @over further requests wait for one, as long as `origin_connect_timeout`; then next target, then 502
+   */
+  readonly origins: number;
   readonly #count: () => DescriptorCount;
   /** So many more may be opened before they are counted again: half of what there was room for. */
   #credit = 0;
@@ -73,6 +80,7 @@ export class Descriptors {
     const margin = Math.min(MARGIN_MAX, share);
     this.publishers = Math.min(PUBLISHERS_MAX, share);
     this.operators = Math.floor(margin / 4);
+    this.origins = Math.max(SHARE_MIN, Math.floor(limit / 3));
     this.core = this.publishers + Math.floor(margin / 2);
     this.reserve = this.publishers + margin;
     this.#count = count;

@@ -15,6 +15,11 @@ export class Fifo<T> {
     return this.#items.length - this.#from;
   }
 
+  /** The first, which stays; undefined when there is none. */
+  get first(): T | undefined {
+    return this.#items[this.#from];
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }

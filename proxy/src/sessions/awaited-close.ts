@@ -1,6 +1,6 @@
 /** What closes a session: a Close that one end has sent, until the other end has answered or has had its time; and the proxy's own. */
-import type { Faulty } from '@holdfast/control-api';
-import { fitCloseReason } from '@holdfast/grip';
+import type { CloseOrder, Faulty } from '@holdfast/control-api';
+import { fitCloseReason, isSendableCloseCode } from '@holdfast/grip';
 import { type CloseReason, closeCode, closeReasons, closeText } from '../channels/close-reasons.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
@@ -70,15 +70,32 @@ export class AwaitedClose {
 
 /**
  * The Close with which the proxy ends a session itself; without a code the client is to be cut. `detail`, or what the reason means, is
- * for clients of debug routes only.
+ * for clients of debug routes only. `order` is what an operator wants the client to get, as another node has passed it on.
  */
 export function closeOf(
   reason: CloseReason,
   isDebug: boolean,
   detail: string = closeReasons[reason].meaning,
+  order?: CloseOrder,
 ): { readonly code: number | undefined; readonly text: Buffer } {
+  if (order !== undefined && isSendableCloseCode(order.code)) {
+    return { code: order.code, text: fitCloseReason(Buffer.from(String(order.reason))) };
+  }
   const text = isDebug ? detail : closeText(reason);
   return { code: closeCode(reason), text: fitCloseReason(Buffer.from(text)) };
+}
+
+/** Closes a client because the proxy wants it; one that does not take the Close in its time, or gets none, is cut. */
+export function closeOrCut(
+  session: Closable & Faulty & { readonly client: MessageSocket },
+  { code, text }: ReturnType<typeof closeOf>,
+  clock: Clock,
+): void {
+  if (code === undefined) session.client.abort();
+  else {
+    session.close(code, text);
+    clock.after(CLOSE_GRACE_MS, () => session.client.abort(), session);
+  }
 }
 
 /** What takes a Close for a client. */

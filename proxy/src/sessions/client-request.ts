@@ -1,6 +1,8 @@
 /** What a session keeps of its client's handshake: the request in little room, without the client's wish to come back. */
 import type { RawHeaders } from '@holdfast/grip';
+import { TOKEN_PROTOCOL } from '../direct/token-source.js';
 import type { ClientRequest } from '../edge/port.js';
+import { takeParameter } from '../http/request-path.js';
 
 /**
  * Most texts that are kept for sharing; when there are more, it begins anew: what sessions have stays theirs. Clients differ
@@ -68,7 +70,9 @@ export class RequestInterner {
     for (let i = 0; i < kept.length; i += 2) {
       const name = this.#shared(kept[i] as string);
       kept[i] = name;
-      if (ALIKE.has(name.toLowerCase())) kept[i + 1] = this.#shared(kept[i + 1] as string);
+      const value = kept[i + 1] as string;
+      // A subprotocol that is a token is one client's alone.
+      if (ALIKE.has(name.toLowerCase()) && !value.includes(TOKEN_PROTOCOL)) kept[i + 1] = this.#shared(value);
     }
     return kept;
   }
@@ -93,17 +97,6 @@ export interface ResumeRequest {
 
 /** Takes the parameter out of an encoded path and query; undefined when it is not there. Of several the last counts. */
 export function takeResumeRequest(path: string): ResumeRequest | undefined {
-  const mark = path.indexOf('?');
-  if (mark === -1) return undefined;
-  let token: string | undefined;
-  const others = path
-    .slice(mark + 1)
-    .split('&')
-    .filter((field) => {
-      const isOurs = field === NAME || field.startsWith(`${NAME}=`);
-      if (isOurs) token = field.slice(NAME.length + 1);
-      return !isOurs;
-    });
-  if (token === undefined) return undefined;
-  return { path: path.slice(0, mark) + (others.length === 0 ? '' : `?${others.join('&')}`), token };
+  const taken = takeParameter(path, NAME);
+  return taken && { path: taken.path, token: taken.value };
 }

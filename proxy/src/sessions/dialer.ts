@@ -13,11 +13,12 @@ import { type HttpTarget, type Target, withoutRoot } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import { dispatchTraced } from '../tracing/origin-traces.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
+import { SubscribeSocket } from './in-process/subscribe-socket.js';
+import { TestSocket } from './in-process/test-socket.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
 import { HttpOrigin, type HttpOriginDeps } from './over-http/origin.js';
 import { RecordedWsOrigin } from './recorded-ws-origin.js';
 import { type Dial, type DialDeps, MAX_REFUSAL } from './session-deps.js';
-import { TestSocket } from './test-socket.js';
 import { WsOrigin } from './ws-origin.js';
 
 /**
@@ -51,6 +52,10 @@ export class SessionDialer {
   readonly dial = (dial: Dial, target: Target, owner: OriginHandshakeOwner): OriginSocket => {
     if (target.kind === 'test') {
       return new TestSocket(pathBehind(dial.route.pathBeg, dial.request.path), target, owner, this.#deps.faults);
+    }
+    if (target.kind === 'subscribe') {
+      const place = this.#deps.placeOf(target, dial.route);
+      return new SubscribeSocket(dial, place, this.#deps.clock, owner, this.#deps.faults);
     }
     return target.overHttp ? this.#overHttp(dial, target, owner) : this.#websocket(dial, target, owner);
   };

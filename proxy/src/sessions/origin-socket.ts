@@ -39,6 +39,8 @@ export interface OriginSocketOwner {
   originLost(error: OriginError): void;
   /** More may be sent; called after a `send` that returned false. */
   originWritable(): void;
+  /** Takes the meta that an origin sets beside its messages, as far as that says who the client is. */
+  readonly subscriptions?: { setMeta(name: string, value: string | undefined): boolean };
 }
 
 /** The origin's end of a session. Calls after its end do nothing. */

@@ -1,31 +1,26 @@
-/** Reads what a session's origin says, and carries its control messages out: at once, or by the clock. */
-import type { Faulty } from '@holdfast/control-api';
+/** Reads what a session's origin says, and carries its control messages out. */
 import {
   parseWsControl,
   readOriginMessage,
   type WsControl,
   type WsControlInvalid,
-  type WsKeepAlive,
-  type WsSendDelayed,
+  type WsSubscribe,
 } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
+import type { Expiring } from '../channels/expiries.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
+import type { OriginError } from '../errors.js';
 import { refusedChannel } from '../routes/channel-name.js';
-import type { Clock, Timer } from '../runtime/clock.js';
-import { KeepAliveTimer } from '../runtime/timers.js';
-import type { MessageType } from '../websocket/message-socket.js';
 import type { Dial, SessionDeps } from './session-deps.js';
 import type { SessionWriter } from './session-writer.js';
 import { SESSION_META_MAX, type Subscriptions } from './subscriptions.js';
 
 /** A session, as what control messages have an effect on. */
-export interface ControlledSession {
+export interface ControlledSession extends Expiring {
   readonly id: string;
   readonly dial: Dial;
   readonly subscriptions: Subscriptions;
   readonly writer: SessionWriter;
-  /** Made by the first message that asks for one. */
-  readonly timed: TimedMessages;
   /** The origin leaves, and the client stays. */
   detach(): void;
   /** A subscription was made; `live` is as of `ChannelRegistry.add`. */
@@ -61,10 +56,12 @@ export function readForClient(
 function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid, deps: SessionDeps): void {
   switch (control.type) {
     case 'subscribe':
-      subscribe(session, control.channel, control.filters, deps);
+      if (control.pattern) subscribeToPattern(session, control, deps);
+      else subscribe(session, control, deps);
       break;
     case 'unsubscribe':
-      unsubscribe(session, control.channel);
+      if (control.pattern) session.subscriptions.removePattern(control.channel, deps.subscriber.events);
+      else unsubscribe(session, control.channel);
       break;
     case 'detach':
       session.detach();
@@ -75,14 +72,20 @@ function obeyControl(session: ControlledSession, control: WsControl | WsControlI
       }
       break;
     case 'keep-alive':
-      session.timed.keepAlive(control);
+      session.writer.timed.keepAlive(control);
       break;
     case 'send-delayed':
-      session.timed.delay(control);
+      session.writer.timed.delay(control);
       break;
     case 'flush-delayed':
-      session.timed.flush();
+      session.writer.timed.flush();
       break;
+    case 'expire': {
+      const { timeout: seconds, date } = control;
+      const span = seconds === undefined ? undefined : { seconds };
+      deps.subscriber.registry.setExpiry(session, date === undefined ? span : { date });
+      break;
+    }
     case 'session':
       // The name is for an external state service, of which there is none.
       break;
@@ -102,23 +105,61 @@ export function notice(
   warnings?.noticed({ id, route: dial.route, target: undefined, marks: dial.request }, kind, text);
 }
 
+/** Logs that the origin of a session is lost, and warns of it. */
+export function noticeLost(
+  { id, dial }: Pick<ControlledSession, 'id' | 'dial'>,
+  error: OriginError,
+  { log, warnings }: SubscriberDeps,
+): void {
+  log.debug({ id, err: error }, 'origin lost');
+  warnings?.failed({ id, route: dial.route, target: undefined, marks: dial.request }, error, 'WebSocket cut');
+}
+
 function subscribe(
   session: ControlledSession,
-  channel: string,
-  filters: readonly string[],
-  { subscriber, connectionSubscriptionMax: limit }: SessionDeps,
+  { channel, filters, initial }: WsSubscribe,
+  { subscriber, connectionSubscriptionMax: limit, replay }: SessionDeps,
 ): void {
   const { id, dial } = session;
   const { route } = dial;
   const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
   session.watch(live);
   subscriber.warnings?.filtersNamed({ id, route, target: undefined, marks: dial.request }, filters);
-  if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live);
+  const isServed = initial !== undefined && replay !== undefined && (replay.isOn(route) || route.resume);
+  if (initial !== undefined && !isServed) {
+    const context = { id, route, target: undefined, marks: dial.request };
+    subscriber.warnings?.historyless(context, 'initial items (initial, since)');
+  }
+  if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live, isServed ? initial : undefined);
   if (outcome === 'too-many-filters') {
     refuse(session, subscriber, 'filter-limit', `too many filters for channel '${channel}'`);
   } else if (outcome === 'not-allowed')
     refuse(session, subscriber, 'channel-refused', refusedChannel(route, channel, subscriber.events));
   else if (outcome === 'too-many-channels') {
+    subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
+  }
+}
+
+/** As `subscribe`. Nothing is replayed of a pattern. */
+function subscribeToPattern(
+  session: ControlledSession,
+  { channel, filters, initial }: WsSubscribe,
+  { subscriber, connectionSubscriptionMax: limit }: SessionDeps,
+): void {
+  const { id, dial } = session;
+  const { route } = dial;
+  const context = { id, route, target: undefined, marks: dial.request };
+  if (initial !== undefined) subscriber.warnings?.patternInitial(context);
+  const added = session.subscriptions.addPattern(channel, filters, subscriber.events);
+  if (typeof added === 'string') {
+    refuse(session, subscriber, 'channel-refused', added);
+    return;
+  }
+  session.watch(added.live);
+  subscriber.warnings?.filtersNamed(context, filters);
+  if (added.outcome === 'too-many-filters') {
+    refuse(session, subscriber, 'filter-limit', `too many filters for pattern '${channel}'`);
+  } else if (added.outcome === 'too-many-channels') {
     subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
   }
 }
@@ -132,62 +173,4 @@ function unsubscribe({ subscriptions, writer }: ControlledSession, channel: stri
 function refuse(session: ControlledSession, subscriber: SubscriberDeps, reason: CloseReason, text: string): void {
   notice(session, subscriber, reason, `WebSocket closed: ${text}`);
   session.end(reason, text);
-}
-
-/** Sends a message to the client. */
-export type SendTimed = (type: MessageType, content: Buffer) => void;
-
-/** Both are set by the origin's control messages; a new one takes the place of the old. */
-export class TimedMessages {
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #send: SendTimed;
-  readonly #session: Faulty;
-  #keepAlive: KeepAliveTimer | undefined;
-  #delayed: WsSendDelayed | undefined;
-  #timer: Timer | undefined;
-
-  constructor(clock: Clock, random: () => number, send: SendTimed, session: Faulty) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#send = send;
-    this.#session = session;
-  }
-
-  /** Starts keep-alives, or without content ends them. */
-  keepAlive({ content, messageType, timeout, mode }: WsKeepAlive): void {
-    this.#keepAlive?.stop();
-    this.#keepAlive = undefined;
-    if (content === undefined) return;
-    const beat = () => this.#send(messageType, content);
-    this.#keepAlive = new KeepAliveTimer({ timeout, mode }, this.#clock, this.#random, beat, this.#session);
-  }
-
-  /** Something was sent to the client: an idle keep-alive is put off. */
-  sent(): void {
-    this.#keepAlive?.sent(this.#clock.monotonic());
-  }
-
-  /** Sends a message later; one that still waits goes out first, now. */
-  delay(message: WsSendDelayed): void {
-    this.flush();
-    this.#delayed = message;
-    this.#timer = this.#clock.after(message.timeout * 1_000, () => this.flush(), this.#session);
-  }
-
-  /** Sends the delayed message now, once. */
-  flush(): void {
-    this.#clock.clear(this.#timer);
-    const delayed = this.#delayed;
-    this.#delayed = undefined;
-    if (delayed !== undefined) this.#send(delayed.messageType, delayed.content);
-  }
-
-  /** Nothing is sent any more. */
-  stop(): void {
-    this.#keepAlive?.stop();
-    this.#keepAlive = undefined;
-    this.#clock.clear(this.#timer);
-    this.#delayed = undefined;
-  }
 }

@@ -6,11 +6,13 @@ import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { ClientLimits } from '../clients/client-limits.js';
 import type { Options } from '../config/table.js';
 import type { PipelineDeps } from '../delivery/pipeline.js';
+import type { SubscribePlace } from '../direct/admission.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { ReplayDeps } from '../history/replay.js';
 import type { ClientTrust, Forwarder } from '../origin/forwarder.js';
 import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
+import type { SubscribeTarget } from '../routes/subscribe-target.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import type { OriginTraces } from '../tracing/origin-traces.js';
@@ -40,6 +42,7 @@ export interface DialDeps {
   readonly faults?: Containment | undefined;
   readonly forwarder: Forwarder;
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
+  readonly placeOf: (target: SubscribeTarget, route: Route) => SubscribePlace;
   /** Left out: no spans are recorded. */
   readonly originTraces?: OriginTraces | undefined;
 }

@@ -1,12 +1,13 @@
-/** What is written to one session's client, items and tokens for a client that may come back; and what is said of it. */
+/** What is written to one session's client: items, tokens for a client that may come back, timed messages; and what is said of it. */
 import { isUtf8 } from 'node:buffer';
-import type { ConnectionView } from '@holdfast/control-api';
-import type { WsMessageFormat, WsMessageSend } from '@holdfast/grip';
+import type { ConnectionView, Faulty } from '@holdfast/control-api';
+import type { Initial, WsKeepAlive, WsMessageFormat, WsMessageSend, WsSendDelayed } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
-import { stampOf } from '../runtime/clock.js';
+import { type Clock, stampOf, type Timer } from '../runtime/clock.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
 import { FramePiece, type MessageSocket, type MessageType } from '../websocket/message-socket.js';
 import type { Dial, SessionDeps } from './session-deps.js';
 import { SessionReplay } from './session-replay.js';
@@ -19,6 +20,8 @@ export interface SessionReceiver extends ItemReceiver {
   readonly subscriptions: Subscriptions;
   /** An item of this type was sent. */
   sent(type: MessageType): void;
+  /** Sends a message whose time has come. */
+  sendTimed(type: MessageType, content: Buffer): void;
   /** Delivers an item that had to wait for what was missed before it. */
   deliver(delivery: Delivery): void;
   /** An item asks for news of the origin. */
@@ -27,19 +30,78 @@ export interface SessionReceiver extends ItemReceiver {
   closedByItem(code: number | undefined, reason: string | undefined): void;
 }
 
+/** Sends a message to the client. */
+type SendTimed = (type: MessageType, content: Buffer) => void;
+
+/** Both are set by the origin's control messages; a new one takes the place of the old. */
+export class TimedMessages {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #send: SendTimed;
+  readonly #session: Faulty;
+  #keepAlive: KeepAliveTimer | undefined;
+  #delayed: WsSendDelayed | undefined;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, random: () => number, send: SendTimed, session: Faulty) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#send = send;
+    this.#session = session;
+  }
+
+  /** Starts keep-alives, or without content ends them. */
+  keepAlive({ content, messageType, timeout, mode }: WsKeepAlive): void {
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
+    if (content === undefined) return;
+    const beat = () => this.#send(messageType, content);
+    this.#keepAlive = new KeepAliveTimer({ timeout, mode }, this.#clock, this.#random, beat, this.#session);
+  }
+
+  /** Something was sent to the client: an idle keep-alive is put off. */
+  sent(): void {
+    this.#keepAlive?.sent(this.#clock.monotonic());
+  }
+
+  /** Sends a message later; one that still waits goes out first, now. */
+  delay(message: WsSendDelayed): void {
+    this.flush();
+    this.#delayed = message;
+    this.#timer = this.#clock.after(message.timeout * 1_000, () => this.flush(), this.#session);
+  }
+
+  /** Sends the delayed message now, once. */
+  flush(): void {
+    this.#clock.clear(this.#timer);
+    const delayed = this.#delayed;
+    this.#delayed = undefined;
+    if (delayed !== undefined) this.#send(delayed.messageType, delayed.content);
+  }
+
+  /** Nothing is sent any more. */
+  stop(): void {
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
+    this.#clock.clear(this.#timer);
+    this.#delayed = undefined;
+  }
+}
+
 /** The items of one session. */
 export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   protected readonly receiver: SessionReceiver;
   protected readonly deps: SessionDeps;
-  /** Undefined unless the client asked for it. */
-  readonly #replay: SessionReplay | undefined;
+  /** Undefined unless the client asked for it, or the origin wants initial items. */
+  #replay: SessionReplay | undefined;
+  #timed: TimedMessages | undefined;
 
   /** `resume` is as of `SessionStart`. */
   constructor(receiver: SessionReceiver, resume: string | undefined, deps: SessionDeps) {
     super();
     this.receiver = receiver;
     this.deps = deps;
-    this.#replay = this.#makeReplay(resume);
+    if (resume !== undefined) this.#replay = this.#makeReplay(resume);
   }
 
   /** What an operator is shown of the session, which began at `since` by the monotonic clock. */
@@ -53,7 +115,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
       ...(route.id !== undefined && { route: route.id }),
       client: request.clientAddress,
       since: stampOf(this.deps.subscriber.clock, since),
-      channels: subscriptions.channels,
+      channels: subscriptions.names,
       items: this.items,
       waiting: client.waiting,
     };
@@ -75,14 +137,28 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
     return this.#replay === undefined || this.#replay.admits(delivery);
   }
 
-  /** The session has come to a channel; `live` is as of `ChannelRegistry.add`. */
-  subscribed(channel: string, live: Promise<void> | undefined): void {
-    this.#replay?.subscribed(channel, live);
+  /** The session has come to a channel, on which it begins with `initial`; `live` is as of `ChannelRegistry.add`. */
+  subscribed(channel: string, live: Promise<void> | undefined, initial?: Initial): void {
+    if (initial !== undefined) this.#replay ??= this.#makeReplay(undefined);
+    this.#replay?.subscribed(channel, live, initial);
   }
 
   /** The session has left a channel. */
   unsubscribed(channel: string): void {
     this.#replay?.unsubscribed(channel);
+  }
+
+  /** Made when the origin asks for one. */
+  get timed(): TimedMessages {
+    const { receiver } = this;
+    const { clock, random } = this.deps.subscriber;
+    this.#timed ??= new TimedMessages(clock, random, (type, content) => receiver.sendTimed(type, content), receiver);
+    return this.#timed;
+  }
+
+  /** Something was sent to the client. */
+  sent(): void {
+    this.#timed?.sent();
   }
 
   /** The client has room again. */
@@ -92,6 +168,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
 
   override stop(): void {
     super.stop();
+    this.#timed?.stop();
     this.#replay?.stop();
   }
 
@@ -105,7 +182,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
 
   /** A client that can come back gets what it missed. */
   protected get needsAll(): boolean {
-    return this.#replay !== undefined;
+    return this.#replay?.isResumable === true;
   }
 
   protected get list(): Subscriptions {
@@ -161,7 +238,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
 
   #makeReplay(resume: string | undefined): SessionReplay | undefined {
     const { replay, subscriber } = this.deps;
-    if (replay === undefined || resume === undefined) return undefined;
+    if (replay === undefined) return undefined;
     const { receiver } = this;
     return new SessionReplay(resume, subscriber.clientQueueSize, replay, {
       replay: (delivery) => {

@@ -1,16 +1,16 @@
 /** An open session: a client's WebSocket and its origin, messages between them, and the end of both. */
-import type { ConnectionView } from '@holdfast/control-api';
+import type { CloseOrder, ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon } from '../channels/subscriber-deps.js';
+import { endIncomplete } from '../channels/subscriber-deps.js';
 import type { OriginError } from '../errors.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
-import { AwaitedClose, CLOSE_GRACE_MS, type ClosingEnd, closeClient, closeOf, NO_REASON } from './awaited-close.js';
+import { AwaitedClose, type ClosingEnd, closeClient, closeOf, closeOrCut, NO_REASON } from './awaited-close.js';
 import { type LimitedSession, MessageLimits, overLimit, TOO_LONG } from './message-limits.js';
 import { closeOrigin, isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
-import { type ControlledSession, readForClient, TimedMessages } from './session-control.js';
+import { type ControlledSession, noticeLost, readForClient } from './session-control.js';
 import type { Dial, SessionDeps, SessionStart } from './session-deps.js';
 import { type SessionReceiver, SessionWriter } from './session-writer.js';
 import { OriginOrder, Subscriptions } from './subscriptions.js';
@@ -35,8 +35,6 @@ export class Session
   readonly #since: number;
   /** Undefined where there are none. */
   readonly #limits: MessageLimits | undefined;
-  /** Undefined until the origin asks for one. */
-  #timed: TimedMessages | undefined;
   /** Undefined until a subscription is not live at once. */
   #order: OriginOrder | undefined;
   #state: State = 'open';
@@ -186,9 +184,7 @@ export class Session
       this.fault();
       return;
     }
-    this.#deps.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
-    const where = { id: this.id, route: this.dial.route, target: undefined, marks: this.dial.request };
-    this.#deps.subscriber.warnings?.failed(where, error, 'WebSocket cut');
+    noticeLost(this, error, this.#deps.subscriber);
     if (this.#state === 'closing') this.#answerItself();
     else if (this.#state === 'open' && this.#leave('origin-failed')) this.client.abort();
   }
@@ -204,19 +200,21 @@ export class Session
     const format = delivery.ws;
     if (this.#isGone || format === undefined || format.action === 'hint') return false;
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
-    const subscription = this.subscriptions.find(delivery.item.channel);
+    const subscription = this.subscriptions.through(delivery);
     if (subscription === undefined) return false;
     if (this.writer.takesNow(delivery)) this.writer.take(delivery, format, subscription);
     return true;
+  }
+
+  takes(delivery: Delivery): boolean {
+    return !this.#isGone && this.writer.fits(delivery, delivery.ws);
   }
 
   /** Sessions have no ids to be behind with: their origins see to what they send. */
   recover(): void {}
 
   missed(): void {
-    const { subscriber } = this.#deps;
-    if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.subscriptions.channels, subscriber, () => this.end('items-lost'));
+    endIncomplete(this, this.subscriptions, this.#deps.subscriber, () => this.end('items-lost'));
   }
 
   /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
@@ -230,16 +228,18 @@ export class Session
 
   /** What is under way in both directions comes first: the origin gets what the client says up to its answer to the Close. */
   expire(): void {
-    if (this.#order?.keepsBack(() => this.expire())) return;
-    this.writer.finish(this, () => {
-      const { code, text } = closeOf('aged', this.isDebug);
-      if (this.#state === 'open') this.#closeFirst('aged', code, text);
-      else this.end('aged');
-    });
+    this.#closeInOrder('aged');
   }
 
-  disconnect(): void {
-    this.end('kicked');
+  /** As by its age; but what is published from now on does not reach it. */
+  expiryDue(): void {
+    const { channels, patterns } = this.subscriptions;
+    this.#deps.subscriber.registry.remove(this, channels, patterns);
+    this.#closeInOrder('expired');
+  }
+
+  disconnect(close?: CloseOrder): void {
+    this.end('kicked', undefined, close);
   }
 
   fault(): void {
@@ -250,6 +250,10 @@ export class Session
     } else this.end('fault');
   }
 
+  get meta(): ReadonlyMap<string, string> {
+    return this.subscriptions.meta;
+  }
+
   view(): ConnectionView {
     return this.writer.view(this.#since);
   }
@@ -258,7 +262,12 @@ export class Session
 
   sent(type: MessageType): void {
     if (type === 'ping') this.#limits?.pinged();
-    this.#timed?.sent();
+    this.writer.sent();
+  }
+
+  /** A timed message counts as an item: there is nobody to hold back while the client does not read. */
+  sendTimed(type: MessageType, data: Buffer): void {
+    if (!this.#isGone && this.writer.admits(this.client.waiting, data.length)) this.#toClient(type, data);
   }
 
   closedByItem(code: number | undefined, reason: string | undefined): void {
@@ -279,12 +288,6 @@ export class Session
 
   // From control messages
 
-  get timed(): TimedMessages {
-    const { clock, random } = this.#deps.subscriber;
-    this.#timed ??= new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content), this);
-    return this.#timed;
-  }
-
   detach(): void {
     this.#state = 'detached';
     closeOrigin(this.#origin);
@@ -295,25 +298,16 @@ export class Session
 
   watch(live: Promise<void> | undefined): void {
     if (live === undefined) return;
-    live.catch((error: Error) => {
-      this.#deps.subscriber.log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
-      this.end('origin-failed');
-    });
     this.#order ??= new OriginOrder(this.#origin, this.#deps.subscriber, this);
     this.#order.waitFor(live);
   }
 
   /** Ends the session because the proxy wants it, with code and text of the reason. Details go to debug routes only. */
-  end(reason: CloseReason, detail?: string): void {
+  end(reason: CloseReason, detail?: string, close?: CloseOrder): void {
     const open = this.#state === 'open';
     if (!this.#leave(reason)) return;
     if (open) this.#origin.abort();
-    const { code, text } = closeOf(reason, this.isDebug, detail);
-    if (code === undefined) this.client.abort();
-    else {
-      this.close(code, text);
-      this.#deps.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
-    }
+    closeOrCut(this, closeOf(reason, this.isDebug, detail, close), this.#deps.subscriber.clock);
   }
 
   /** Whether it has left its channels. */
@@ -337,6 +331,16 @@ export class Session
     const { clock } = this.#deps.subscriber;
     const late = () => this.#answerItself();
     this.#awaited = new AwaitedClose(from, code, reason, { clock, late, session: this });
+  }
+
+  /** Closes the client behind what is under way. */
+  #closeInOrder(reason: 'aged' | 'expired'): void {
+    if (this.#order?.keepsBack(() => this.#closeInOrder(reason))) return;
+    this.writer.finish(this, () => {
+      const { code, text } = closeOf(reason, this.isDebug);
+      if (this.#state === 'open') this.#closeFirst(reason, code, text);
+      else this.end(reason);
+    });
   }
 
   /** Closes the client: the origin, or the proxy, has closed first. */
@@ -379,18 +383,12 @@ export class Session
     if (!this.client.send(type, data)) this.#origin.pause();
   }
 
-  /** A timed message counts as an item: there is nobody to hold back while the client does not read. */
-  #sendTimed(type: MessageType, data: Buffer): void {
-    if (!this.#isGone && this.writer.admits(this.client.waiting, data.length)) this.#toClient(type, data);
-  }
-
   /** Leaves the channels and reports the end; false when the session was over already. */
   #leave(reason: CloseReason): boolean {
     if (this.#state === 'over' || this.#state === 'closing') return false;
     this.#state = 'over';
-    this.#timed?.stop();
     this.writer.stop();
-    const channels = this.subscriptions.channels;
+    const channels = this.subscriptions.names;
     this.subscriptions.clear();
     this.#deps.subscriber.registry.leave(this);
     this.#deps.limits?.ended(this.dial.request);

@@ -1,12 +1,16 @@
 /** The channels and meta of one session, and the origin's messages that wait for a subscription to be live. */
 
-import type { Containment, Faulty } from '@holdfast/control-api';
+import type { Containment, Faulty, Log } from '@holdfast/control-api';
 import { MAX_FILTERS } from '@holdfast/grip';
-import { type ChannelRegistry, USER_META } from '../channels/registry.js';
-import type { Subscriber } from '../channels/subscriber.js';
+import type { CloseReason } from '../channels/close-reasons.js';
+import { MEMBER_META, type Member, memberOf } from '../channels/presence.js';
+import type { ChannelRegistry } from '../channels/registry.js';
+import type { ChangeableChannels, Subscriber } from '../channels/subscriber.js';
 import { waitForLive } from '../channels/subscriber-deps.js';
 import { SubscriptionList } from '../channels/subscription-list.js';
-import { channelOf } from '../routes/channel-name.js';
+import { USER_META } from '../channels/users.js';
+import { channelOf, type LimitEvents } from '../routes/channel-name.js';
+import { type PatternNaming, patternOf } from '../routes/channel-pattern.js';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
@@ -38,11 +42,23 @@ export interface Subscribed {
   readonly live: Promise<void> | undefined;
 }
 
-/** The implicit channels of the session's target, and those that the origin subscribed it to. */
-export class Subscriptions extends SubscriptionList {
-  readonly #subscriber: Subscriber;
+/** The session, as what has to know of its channels. */
+export interface SubscribedSession extends Subscriber {
+  /** Left out where nothing is replayed. */
+  readonly writer?: {
+    subscribed(channel: string, live: Promise<void> | undefined): void;
+    unsubscribed(channel: string): void;
+  };
+}
+
+/** What the subscriptions of a session depend on. */
+type SessionRoute = PatternNaming & Partial<Pick<Route, 'presence'>>;
+
+/** The implicit channels of the session's target, and those that the origin, or an operator, subscribed it to. */
+export class Subscriptions extends SubscriptionList implements ChangeableChannels {
+  readonly #subscriber: SubscribedSession;
   readonly #registry: ChannelRegistry;
-  readonly #route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>;
+  readonly #route: SessionRoute;
   readonly #implicit: readonly string[];
   readonly #max: number;
   /** Implicit channels that the origin has subscribed the session to as well. */
@@ -53,9 +69,9 @@ export class Subscriptions extends SubscriptionList {
 
   /** `route` says what channels are called that the origin names; `implicit` are full names and do not count for `max`. */
   constructor(
-    subscriber: Subscriber,
+    subscriber: SubscribedSession,
     registry: ChannelRegistry,
-    route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>,
+    route: SessionRoute,
     implicit: readonly string[],
     max: number,
   ) {
@@ -70,7 +86,7 @@ export class Subscriptions extends SubscriptionList {
 
   /** Subscribes to the implicit channels. The result is as of `ChannelRegistry.add`. */
   start(): Promise<void> | undefined {
-    return this.#registry.add(this.#subscriber, this.#implicit);
+    return this.#registry.add(this.#subscriber, this.#implicit, undefined, this.#member);
   }
 
   /** Subscribes to one more channel, or replaces the filters of its subscription. */
@@ -87,20 +103,74 @@ export class Subscriptions extends SubscriptionList {
       }
     }
     this.set(channel, { name, filters });
-    return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [channel]) };
+    return {
+      outcome: 'subscribed',
+      channel,
+      isNew,
+      live: this.#registry.add(this.#subscriber, [channel], undefined, this.#member),
+    };
+  }
+
+  /** The same for a pattern; a text says why the route may not have it. */
+  addPattern(name: string, filters: readonly string[], events: LimitEvents): Subscribed | string {
+    const pattern = patternOf(this.#route, name, events);
+    if (typeof pattern === 'string') return pattern;
+    const { text: channel } = pattern;
+    const isNew = !this.hasPattern(pattern);
+    if (filters.length > MAX_FILTERS) return { outcome: 'too-many-filters', channel, isNew, live: undefined };
+    if (isNew && this.#own >= this.#max) return { outcome: 'too-many-channels', channel, isNew, live: undefined };
+    this.setPattern(pattern, { name, filters });
+    return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [], [pattern]) };
+  }
+
+  /** Ends a subscription to a pattern. */
+  removePattern(name: string, events: LimitEvents): void {
+    const pattern = patternOf(this.#route, name, events);
+    if (typeof pattern !== 'string' && this.deletePattern(pattern))
+      this.#registry.remove(this.#subscriber, [], [pattern]);
   }
 
   /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
   remove(name: string): string | undefined {
     const channel = channelOf(this.#route, name);
-    if (channel === undefined || !this.#isOwn(channel)) return undefined;
+    return channel === undefined || !this.#leave(channel) ? undefined : channel;
+  }
+
+  /** An operator's: a channel is called here as the origin would call it, if it could name it. Filters of the origin stay. */
+  join(channels: readonly string[]): Promise<void> | undefined {
+    const { prefix } = this.#route;
+    const added: string[] = [];
+    for (const channel of channels) {
+      if (this.#isOwn(channel)) continue;
+      if (this.has(channel)) {
+        this.#both ??= new Set();
+        this.#both.add(channel);
+      } else {
+        const name = channel.startsWith(prefix) ? channel.slice(prefix.length) : channel;
+        this.set(channel, { name, filters: [] });
+        added.push(channel);
+      }
+    }
+    const live = this.#registry.add(this.#subscriber, added, undefined, this.#member);
+    for (const channel of added) this.#subscriber.writer?.subscribed(channel, live);
+    return live;
+  }
+
+  /** An operator's: implicit channels stay. */
+  quit(channels: readonly string[]): void {
+    for (const channel of channels) if (this.#leave(channel)) this.#subscriber.writer?.unsubscribed(channel);
+  }
+
+  /** Ends a subscription that is not implicit; whether the session has left the channel by that. */
+  #leave(channel: string): boolean {
+    if (!this.#isOwn(channel)) return false;
     if (this.#both?.delete(channel)) {
       this.set(channel, { name: channel, filters: [] });
-      return undefined;
+      return false;
     }
     this.delete(channel);
     this.#registry.remove(this.#subscriber, [channel]);
-    return channel;
+    return true;
   }
 
   /** Sets a value of the session's meta, or without one removes it. False, with nothing changed, beyond {@link SESSION_META_MAX}. */
@@ -111,13 +181,21 @@ export class Subscriptions extends SubscriptionList {
     if (value === undefined) meta.delete(name);
     else meta.set(name, value);
     this.#metaBytes = bytes;
-    if (name === USER_META) this.#registry.identify(this.#subscriber, value);
+    if (name === USER_META) this.#registry.identify(this.#subscriber.id, value);
+    if (this.#route.presence !== undefined && (MEMBER_META as readonly string[]).includes(name)) {
+      this.#registry.memberChanged(this.#subscriber, this.channels, this.#member);
+    }
     return true;
   }
 
   /** Ends all of them. */
   clear(): void {
-    this.#registry.remove(this.#subscriber, this.channels);
+    this.#registry.remove(this.#subscriber, this.channels, this.patterns);
+  }
+
+  /** Who the session is to others. */
+  get #member(): Member | undefined {
+    return memberOf(this.#route, this.meta);
   }
 
   /** A copy only where a filter may still look at the map: an origin may set thousands in a row. */
@@ -138,7 +216,7 @@ export class Subscriptions extends SubscriptionList {
   /** How many such channels there are. */
   get #own(): number {
     const implicit = this.#implicit.length === 0 ? 0 : new Set(this.#implicit).size;
-    return this.size - implicit + (this.#both?.size ?? 0);
+    return this.size - implicit + (this.#both?.size ?? 0) + this.patternCount;
   }
 }
 
@@ -150,6 +228,13 @@ function metaBytes(name: string, value: string | undefined): number {
 interface OrderDeps {
   readonly clock: Clock;
   readonly faults: Containment;
+  readonly log: Log;
+}
+
+/** The session, which a subscription that fails ends, and a fault in what it does with what was kept back. */
+interface OrderedSession extends Faulty {
+  readonly id: string;
+  end(reason: CloseReason): void;
 }
 
 /**
@@ -159,12 +244,11 @@ interface OrderDeps {
 export class OriginOrder {
   readonly #origin: OriginSocket;
   readonly #deps: OrderDeps;
-  readonly #session: Faulty;
+  readonly #session: OrderedSession;
   /** Undefined while nothing is waited for. */
   #held: Fifo<() => void> | undefined;
 
-  /** `session` is ended by a fault in what it does with what was kept back. */
-  constructor(origin: OriginSocket, deps: OrderDeps, session: Faulty) {
+  constructor(origin: OriginSocket, deps: OrderDeps, session: OrderedSession) {
     this.#origin = origin;
     this.#deps = deps;
     this.#session = session;
@@ -172,6 +256,10 @@ export class OriginOrder {
 
   /** Keeps back what comes from here on, until `live` is settled or that takes too long. */
   waitFor(live: Promise<void>): void {
+    live.catch((error: Error) => {
+      this.#deps.log.warn({ id: this.#session.id, err: error }, 'subscription failed: closing the session');
+      this.#session.end('origin-failed');
+    });
     this.#held ??= new Fifo();
     this.#origin.pause();
     waitForLive(live, this.#deps, () => this.#release(), this.#session);

@@ -26,6 +26,8 @@ export interface AccessOutput {
 export interface AccessLogOptions {
   /** Whether lines at level info are written at all: making one costs as much as the rest of a small request's log. */
   readonly enabled: boolean;
+  /** Lines of holds name their channels. */
+  readonly namesChannels: boolean;
   /** `off` is `enabled: false`. */
   readonly form: 'pushpin' | 'combined' | 'json';
   /** The client's address; `combined` has it always. */
@@ -91,15 +93,17 @@ export class AccessLog {
     if (from !== undefined) text += ` from=${from}`;
     if (route !== undefined) text += ` route=${route}`;
     text += hold === undefined ? ` code=${status} ${bytes}` : ' accept';
+    if (opensHold(end)) text += ` id=${request.id}`;
     if (error !== undefined) text += ` error=${error}`;
     if (retry) text += ' retry';
     if (request.requestId !== undefined) text += ` request_id=${request.requestId}`;
     if (ua !== undefined) text += ` ua=${ua}`;
-    this.#output.info(facts, text);
+    this.#output.info(facts, text + channelsText(facts.channel_names));
   }
 
-  #factsOf({ request, target, route, status, bytes, duration, hold, error, retry }: RequestEnd, scheme: string): Facts {
-    const { logFrom, logUserAgent, redaction } = this.#options;
+  #factsOf(end: RequestEnd, scheme: string): Facts {
+    const { request, target, route, status, bytes, duration, hold, held, error, retry } = end;
+    const { logFrom, logUserAgent, namesChannels, redaction } = this.#options;
     return {
       id: request.id,
       request_id: request.requestId,
@@ -117,17 +121,19 @@ export class AccessLog {
       retry: retry || undefined,
       from: logFrom ? request.clientAddress : undefined,
       ua: logUserAgent ? this.#header(request, 'user-agent') : undefined,
+      channel_names: namesChannels ? held?.view().channels : undefined,
     };
   }
 
-  /** Its line in the format of servers, which has none for the end of a hold. */
-  #combined({ request, status, bytes }: RequestEnd): void {
+  /** Its line in the format of servers, which has none for the end of a hold. One that opens a hold has its id behind it. */
+  #combined(end: RequestEnd): void {
+    const { request, status, bytes } = end;
     const { method, path, version, clientAddress: address } = request;
     const referer = this.#header(request, 'referer');
     const userAgent = this.#header(request, 'user-agent');
     const url = this.#options.redaction.url(path);
     const facts = { address, time: new Date(), method, path: url, version, status, bytes, referer, userAgent };
-    this.#output.raw(combinedLine(facts));
+    this.#output.raw(combinedLine(facts) + (opensHold(end) ? ` id=${request.id}` : ''));
   }
 
   #record(request: ClientRequest, facts: Facts): void {
@@ -171,21 +177,35 @@ export class AccessLog {
 
   /** A hold or session is over. `bytes` are body bytes written to the client of a hold. */
   end(request: ClientRequest, route: Route | undefined, end: SubscriberEnd, bytes?: number): void {
-    const { enabled, form, sample, redaction } = this.#options;
+    const { enabled, form, sample, namesChannels, redaction } = this.#options;
     if (!enabled || form === 'combined' || isSilenced(route?.logLevel)) return;
     const { kind, reason, items, dropped, duration } = end;
     if (sample < 1 && !FAILED_ENDS.has(reason) && !isSampled(request.id, sample)) return;
     const { id, requestId, trace } = request;
     const channels = end.channels.length;
     const named = { id, request_id: requestId, trace_id: trace?.context.traceId, span_id: trace?.context.spanId };
-    const facts = { ...named, kind, reason, items, dropped, bytes, duration, channels };
+    const channel_names = namesChannels ? end.channels : undefined;
+    const facts = { ...named, kind, reason, items, dropped, bytes, duration, channels, channel_names };
     if (form === 'json') this.#record(request, facts);
     else {
       const counts = `items=${items} dropped=${dropped}${bytes === undefined ? '' : ` ${bytes}`}`;
       const what = `${kindRows[kind].label} ${redaction.url(request.path)}`;
-      this.#output.info(facts, `${what} id=${request.id} end=${reason} ${counts} ${duration}ms`);
+      this.#output.info(
+        facts,
+        `${what} id=${request.id} end=${reason} ${counts} ${duration}ms${channelsText(channel_names)}`,
+      );
     }
   }
+}
+
+/** Whether a request has become a hold or session, which has an end of its own that is found by the id. */
+function opensHold({ hold, status }: RequestEnd): boolean {
+  return hold !== undefined || status === 101;
+}
+
+/** As JSON, since names may have any characters. */
+function channelsText(channels: unknown): string {
+  return channels === undefined ? '' : ` channels=${JSON.stringify(channels)}`;
 }
 
 function isSilenced(level: LogLevel | undefined): boolean {

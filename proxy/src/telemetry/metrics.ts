@@ -73,6 +73,7 @@ export class Metrics
   readonly #itemsSent = zeroCounts();
   readonly #itemsDropped;
   readonly #published;
+  readonly #unreceived;
   readonly #itemsReplayed;
   readonly #replays;
   readonly #itemsHeld;
@@ -134,6 +135,7 @@ export class Metrics
     this.redis = redisCounts(series);
     this.#idsForgotten = series.counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.');
     this.#published = series.counter('items_published_total', 'Items taken by the control API.');
+    this.#unreceived = series.counter('items_unreceived_total', 'Items taken by the control API that reached nobody.');
     this.#publishRejected = series.counter('publish_rejected_total', 'Calls that the control API refused.', 'code');
     series.collected(
       'control_requests_total',
@@ -271,6 +273,10 @@ export class Metrics
 
   published(items: number): void {
     this.#published.inc(items);
+  }
+
+  unreceived(items: number): void {
+    this.#unreceived.inc(items);
   }
 
   recovered(): void {

@@ -11,6 +11,7 @@ const CREDENTIALS = [
   'cookie',
   'set-cookie',
   'grip-sig',
+  'holdfast-resume-token',
   'sec-websocket-protocol',
   'x-api-key',
   'x-auth-token',

@@ -132,6 +132,7 @@ function makeAccessLog(config: Config, log: RootLog): AccessLog {
   };
   return new AccessLog(output, {
     enabled: logAccess !== 'off' && (effective === 'info' || effective === 'debug'),
+    namesChannels: effective === 'debug',
     form: logAccess === 'off' ? 'pushpin' : logAccess,
     logFrom,
     logUserAgent,

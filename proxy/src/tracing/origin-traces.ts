@@ -39,7 +39,7 @@ export class OriginTraces {
       'http.request.method': method,
       'http.route': route.id,
       'url.path': pathOf(path),
-      'server.address': target.kind === 'http' ? target.host : 'test',
+      'server.address': target.kind === 'http' ? target.host : target.kind,
       'server.port': target.kind === 'http' ? target.port : undefined,
     };
     const start = { kind: 'client', name: spanName({ method }, route), attributes } as const;

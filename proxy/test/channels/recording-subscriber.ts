@@ -7,7 +7,7 @@ import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.
 export class RecordingSubscriber implements Subscriber {
   static #made = 0;
   readonly id = `test-${++RecordingSubscriber.#made}`;
-  readonly routeKey = '';
+  routeKey = '';
   readonly kind: SubscriberKind;
   readonly heard: string[] = [];
   readonly #take: (delivery: Delivery) => boolean;
@@ -16,6 +16,13 @@ export class RecordingSubscriber implements Subscriber {
   constructor(kind: SubscriberKind = 'stream', take: (delivery: Delivery) => boolean = () => true) {
     this.kind = kind;
     this.#take = take;
+  }
+
+  /** Whether it would take an item that is for one subscriber. */
+  isFree = true;
+
+  takes(): boolean {
+    return this.isFree;
   }
 
   deliver(delivery: Delivery): boolean {
@@ -37,6 +44,10 @@ export class RecordingSubscriber implements Subscriber {
 
   expire(): void {
     this.heard.push('expire');
+  }
+
+  expiryDue(): void {
+    this.heard.push('expiryDue');
   }
 
   fault(): void {}

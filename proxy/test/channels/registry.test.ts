@@ -149,9 +149,11 @@ t.test('whoever watches hears of each subscription: joined, left, and the channe
   const heard: string[] = [];
   const interest = { subscribe: () => undefined, unsubscribe: () => {} };
   const registry = new ChannelRegistry(interest, clock, 60_000, {
-    joined: (channel, kind) => void heard.push(`+${channel} ${kind}`),
-    left: (channel, kind, lingers) => void heard.push(`-${channel} ${kind}${lingers ? ' lingers' : ''}`),
-    closed: (channel) => void heard.push(`closed ${channel}`),
+    subscriptions: {
+      joined: (channel, kind) => void heard.push(`+${channel} ${kind}`),
+      left: (channel, kind, lingers) => void heard.push(`-${channel} ${kind}${lingers ? ' lingers' : ''}`),
+      closed: (channel) => void heard.push(`closed ${channel}`),
+    },
   });
   const [poll, stream] = [new RecordingSubscriber('response'), new RecordingSubscriber('stream')];
   registry.add(poll, ['x', 'x']);

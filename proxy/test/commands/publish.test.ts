@@ -38,6 +38,14 @@ t.test('id, prev-id, meta, sender and no-seq', async (t) => {
   t.throws(() => build({ meta: ['a'] }), { message: 'meta must be in the form "name=value"' });
 });
 
+t.test('--channel adds channels, each once, and --deliver says to whom', async (t) => {
+  t.match(build({ channel: ['c'] }), { channel: 'c' }, 'the same channel again');
+  const item = build({ channel: ['a', 'c', 'b'], deliver: 'one' });
+  t.match(item, { channels: ['c', 'a', 'b'], deliver: 'one' });
+  t.notOk('channel' in item);
+  t.notOk('deliver' in build({}));
+});
+
 t.test('status and headers are those of the HTTP response', async (t) => {
   t.match(build({ code: '404', header: ['A: b', 'A:  c ', 'D:e:f'] }), {
     formats: {

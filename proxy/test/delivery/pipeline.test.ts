@@ -198,3 +198,36 @@ t.test('content of a filter that cannot be sent counts as a filter that failed',
     'shown: refused',
   ]);
 });
+
+t.test('an item for one client fits where it would be written now', async (t) => {
+  const format = { content: 'abc' };
+  const fits = (pipeline: RecordingPipeline, publication: object = format, members: object = {}) => {
+    const delivery = new Delivery(parseItem({ channel: 'c', formats: { 'http-stream': publication }, ...members }), 0);
+    return pipeline.fits(delivery, delivery.stream);
+  };
+  const pipeline = new RecordingPipeline({});
+  t.ok(fits(pipeline));
+  t.notOk(fits(pipeline, { action: 'close' }));
+  t.notOk(fits(pipeline, format, { channel: 'other' }));
+  t.notOk(pipeline.fits(new Delivery(parseItem({ channel: 'c', formats: { 'ws-message': format } }), 0), undefined));
+  pipeline.waiting = 7;
+  t.ok(fits(pipeline), 'its client has just room for it');
+  pipeline.waiting = 8;
+  t.notOk(fits(pipeline));
+  pipeline.stop();
+  pipeline.waiting = 0;
+  t.notOk(fits(pipeline), 'it is over');
+  t.strictSame(pipeline.taken(), [], 'nothing is done, and nothing counted');
+
+  const filtered = new RecordingPipeline({ filters: ['require-sub', 'var-subst'] });
+  t.ok(fits(filtered));
+  t.notOk(fits(filtered, format, { meta: { require_sub: 'secret' } }));
+  t.notOk(fits(filtered, { content: '%(none)s' }), 'a filter would fail');
+  t.notOk(fits(filtered, { content: 'a', 'content-filters': [] }), 'it is for other filters');
+
+  const asking = new RecordingPipeline({ filters: ['http-check'] });
+  t.ok(fits(asking), 'what a server would say is not known');
+  asking.publish(format);
+  t.notOk(fits(asking), 'others wait for a server');
+  t.equal(asking.answers.length, 1);
+});

@@ -62,6 +62,8 @@ export class Connection implements Subscriber {
 
   expire(): void {}
 
+  expiryDue(): void {}
+
   drain(): void {}
 
   fault(): void {}

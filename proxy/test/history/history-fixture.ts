@@ -26,6 +26,10 @@ export class ScriptedHistory implements History {
   head(): Promise<Position | undefined> {
     return Promise.resolve(this.position);
   }
+
+  remove(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /** Position in the one epoch. */

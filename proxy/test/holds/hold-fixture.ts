@@ -44,6 +44,7 @@ export interface HoldFixtureOptions extends Readonly<Partial<Record<keyof Option
 
 /** Ids of an item. */
 export interface Ids {
+  readonly deliver?: 'one';
   readonly id?: string;
   readonly 'prev-id'?: string;
   readonly meta?: Readonly<Record<string, string>>;
@@ -105,6 +106,7 @@ export class HeldShare implements Backplane, History {
   /** Answers reads of the history. */
   reading: History['read'];
   readonly head: History['head'];
+  readonly remove: History['remove'];
   readonly #share: Backplane;
   readonly #live: Promise<void> | undefined;
 
@@ -114,6 +116,7 @@ export class HeldShare implements Backplane, History {
     const history = historyOf(share) as History;
     this.reading = history.read;
     this.head = history.head;
+    this.remove = history.remove;
   }
 
   start(listener: BackplaneListener): Promise<void> {

@@ -20,12 +20,14 @@ export async function view(t: Test, holdfast: Holdfast, path: string, method = '
   return { status, body: JSON.parse(text) };
 }
 
-/** A Holdfast with an origin that holds what is asked of it on the channel of its query, and an echo origin. */
+/** A Holdfast with an origin that holds what is asked of it on the channel of its query, for the user of that, and an echo origin. */
 export async function startViews(t: Test, settings: HoldfastOptions['settings'] = {}): Promise<Holdfast> {
   const http = await startOrigin(t, (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://origin');
     const channel = searchParams.get('channel') ?? 'room';
-    if (pathname === '/stream') response.writeHead(200, streamHold(channel)).end('opened\n');
+    const user = searchParams.get('user');
+    const meta = user === null ? {} : { 'Grip-Set-Meta': `user=${user}` };
+    if (pathname === '/stream') response.writeHead(200, { ...streamHold(channel), ...meta }).end('opened\n');
     else response.writeHead(200, responseHold(channel)).end('nothing new\n');
   });
   const echo = await startEcho(t, 'direct');

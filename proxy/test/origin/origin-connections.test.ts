@@ -2,7 +2,11 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
 import { Client, type Dispatcher } from 'undici';
-import { OriginConnections } from '../../dist/origin/client.js';
+import {
+  ORIGIN_WAITING_MAX,
+  OriginConnections,
+  type OriginConnectionsOptions,
+} from '../../dist/origin/origin-connections.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
 import { until } from '../kit/until.js';
@@ -10,17 +14,28 @@ import { until } from '../kit/until.js';
 type Pool = OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
 
 /** Connections to a port of this machine, broken off at the end of the test. */
-function connectionsTo(t: Test, port: number, keepAliveTimeout = 60_000): Pool {
-  const pool: Pool = new OriginConnections(
-    () => new Client(`http://127.0.0.1:${port}`, { pipelining: 1, keepAliveTimeout }),
-  );
+function connectionsTo(
+  t: Test,
+  port: number,
+  keepAliveTimeout = 60_000,
+  more: Omit<OriginConnectionsOptions<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>, 'open'> = {},
+): Pool {
+  const pool: Pool = new OriginConnections({
+    open: () => new Client(`http://127.0.0.1:${port}`, { pipelining: 1, keepAliveTimeout }),
+    ...more,
+  });
   t.teardown(() => pool.destroy());
   return pool;
 }
 
+interface Asked {
+  readonly over: string | undefined;
+  readonly handler: object;
+}
+
 /** Sends one GET. `over` says how it ended, once it has. */
-function ask(pool: Pool, headers: string[] = []): { over: string | undefined } {
-  const asked: { over: string | undefined } = { over: undefined };
+function ask(pool: Pool, headers: string[] = []): Asked {
+  const asked: { over: string | undefined; handler: object } = { over: undefined, handler: {} };
   const handler: Dispatcher.DispatchHandler = {
     onConnect: () => {},
     onHeaders: () => true,
@@ -32,12 +47,13 @@ function ask(pool: Pool, headers: string[] = []): { over: string | undefined } {
       asked.over = (error as Error & { code?: string }).code ?? error.message;
     },
   };
+  asked.handler = handler;
   pool.dispatch({ method: 'GET', path: '/', headers }, handler);
   return asked;
 }
 
 /** How it ended; its connection is free then, which undici has it a turn after the answer. */
-async function ended(asked: { over: string | undefined }): Promise<string | undefined> {
+async function ended(asked: Pick<Asked, 'over'>): Promise<string | undefined> {
   await until(() => asked.over !== undefined);
   await turn();
   return asked.over;
@@ -135,11 +151,11 @@ t.test('closing waits for what is under way', async (t) => {
 t.test('a connection that is too old takes no further request, whether it is idle or not', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
   let now = 0;
-  const pool: Pool = new OriginConnections(
-    () => new Client(`http://127.0.0.1:${origin.port}`, { pipelining: 1, keepAliveTimeout: 60_000 }),
-    1_000,
-    () => now,
-  );
+  const pool: Pool = new OriginConnections({
+    open: () => new Client(`http://127.0.0.1:${origin.port}`, { pipelining: 1, keepAliveTimeout: 60_000 }),
+    maxAge: 1_000,
+    now: () => now,
+  });
   t.teardown(() => pool.destroy());
   for (const asked of [ask(pool), ask(pool), ask(pool)]) t.equal(await ended(asked), 'end');
   t.equal(pool.size, 3);
@@ -168,4 +184,81 @@ t.test('idle connections that have just been broken off are closed once more wit
   t.equal(pool.size, 0);
   await over;
   await until(() => origin.sockets.size === 0);
+});
+
+t.test(
+  'more requests than there may be connections wait their turn, and one that is over meanwhile is not sent',
+  async (t) => {
+    const waiting: (() => void)[] = [];
+    const origin = await RawOrigin.open(t, ({ socket }) => waiting.push(() => socket.write(answerBytes(''))));
+    const over = new Set<object>();
+    const pool = connectionsTo(t, origin.port, 60_000, { max: 3, isOver: (handler) => over.has(handler) });
+    const asked = Array.from({ length: 8 }, () => ask(pool));
+    await until(() => waiting.length === 3);
+    t.equal(pool.size, 3);
+    t.equal(pool.waiting, 5);
+    const [gone] = asked.splice(4, 1) as [Asked];
+    over.add(gone.handler);
+    while (asked.some((request) => request.over === undefined)) {
+      waiting.shift()?.();
+      await turn();
+    }
+    for (const request of asked) t.equal(request.over, 'end');
+    t.equal(gone.over, undefined);
+    t.equal(origin.requests.length, 7);
+    t.equal(Math.max(...origin.requests.map(({ connection }) => connection)), 3);
+  },
+);
+
+t.test('a request that waits too long is refused, in the order of their coming; so is one too many', async (t) => {
+  const origin = await RawOrigin.open(t, () => {});
+  let refused = 0;
+  let now = 0;
+  const refuse = () => refused++;
+  const pool = connectionsTo(t, origin.port, 60_000, { max: 1, patience: 50, refused: refuse, now: () => now });
+  for (let i = 0; i < ORIGIN_WAITING_MAX + 2; i++) ask(pool);
+  t.equal(pool.waiting, ORIGIN_WAITING_MAX);
+  t.equal(refused, 0);
+  await turn();
+  t.equal(refused, 1);
+  now = 50;
+  await until(() => refused === ORIGIN_WAITING_MAX + 1);
+  t.equal(pool.waiting, 0);
+  t.equal(pool.size, 1);
+});
+
+t.test('the connection of a request that fails goes to the next, or makes room for another', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket, connection }) => {
+    if (connection === 1) socket.destroy();
+    else socket.write(answerBytes(''));
+  });
+  const pool = connectionsTo(t, origin.port, 60_000, { max: 1 });
+  const asked = Array.from({ length: 3 }, () => ask(pool));
+  t.not(await ended(asked[0] as Asked), 'end');
+  t.equal(await ended(asked[1] as Asked), 'end');
+  t.equal(await ended(asked[2] as Asked), 'end');
+});
+
+t.test('what waits is sent before the end, and refused where all is broken off', async (t) => {
+  const waiting: (() => void)[] = [];
+  const origin = await RawOrigin.open(t, ({ socket }) => waiting.push(() => socket.write(answerBytes(''))));
+  let refused = 0;
+  const pool = connectionsTo(t, origin.port, 60_000, { max: 1, refused: () => refused++ });
+  const asked = [ask(pool), ask(pool)];
+  await until(() => waiting.length === 1);
+  const closed = pool.close();
+  waiting.shift()?.();
+  await until(() => waiting.length === 1);
+  waiting.shift()?.();
+  await closed;
+  t.strictSame(
+    asked.map(({ over }) => over),
+    ['end', 'end'],
+  );
+  const other = connectionsTo(t, origin.port, 60_000, { max: 1, refused: () => refused++ });
+  ask(other);
+  ask(other);
+  await until(() => waiting.length === 1);
+  await other.destroy();
+  t.equal(refused, 1);
 });

@@ -11,6 +11,7 @@ import type { RequestDeps, RequestEnd } from '../../dist/request/request-deps.js
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import { realClock } from '../../dist/runtime/clock.js';
+import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 
 const HEAD: ResponseHead = { status: 200, reason: 'OK', headers: [] };
 const END: SubscriberEnd = { kind: 'response', reason: 'closed', items: 0, dropped: 0, duration: 0, channels: [] };
@@ -87,7 +88,7 @@ function fixture(choose: SinkChoice = () => sink) {
   };
 }
 
-const hold = { refuse() {} };
+const hold = { refuse() {}, view: () => new RecordingSubscriber().view() };
 
 t.test('a request is reported once, whatever comes after its end', async (t) => {
   const { exchange, ends, handlers, isFree, aborted } = fixture();

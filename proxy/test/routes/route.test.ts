@@ -14,6 +14,12 @@ function route(text: string): Route {
   });
 }
 
+t.test('presence has members listed, and presence_events has them published too', async (t) => {
+  t.equal(route('*,presence h:80').presence, 'list');
+  t.equal(route('*,presence_events h:80').presence, 'events');
+  t.equal(route('*,presence,presence_events h:80').presence, 'events');
+});
+
 t.test('a bare line has the defaults', async (t) => {
   t.strictSame(route('* h:80'), {
     id: undefined,
@@ -29,6 +35,7 @@ t.test('a bare line has the defaults', async (t) => {
     session: false,
     history: undefined,
     resume: false,
+    presence: undefined,
     prefix: '',
     reserved: '',
     limitRate: undefined,
@@ -36,6 +43,8 @@ t.test('a bare line has the defaults', async (t) => {
     limitHolds: undefined,
     requestSizeMax: undefined,
     channelNameMax: Number.POSITIVE_INFINITY,
+    patternSeparator: '/',
+    patternAll: false,
     sigIss: undefined,
     sigKey: undefined,
     headers: [],
@@ -49,6 +58,7 @@ t.test('a bare line has the defaults', async (t) => {
     sockjs: undefined,
     sockjsAsPath: undefined,
     linkHosts: [],
+    tokenParameter: undefined,
     wsMessageMax: undefined,
     targets: [
       {

@@ -1,6 +1,7 @@
 import { LocalBackplane, silentLog, uncontained } from '@holdfast/control-api';
 import type { Item } from '@holdfast/grip';
 import t from 'tap';
+import { ChannelPresence } from '../../dist/channels/presence.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { Subscriber } from '../../dist/channels/subscriber.js';
 import { LIVE_WAIT_MS } from '../../dist/channels/subscriber-deps.js';
@@ -10,10 +11,19 @@ import { ManualClock } from '../kit/manual-clock.js';
 import { Turn } from '../kit/turn.js';
 
 /** The channels of one subscriber, in a registry of a backplane that is live. */
-async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10 }: Partial<Choices> = {}) {
+async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10, presence }: Partial<Choices> = {}) {
   const backplane = new LocalBackplane(silentLog);
   await backplane.start({ onMessage() {}, onGap() {} });
-  const registry = new ChannelRegistry(backplane, new ManualClock(), 0);
+  const members: string[] = [];
+  const channels = new ChannelPresence({
+    clock: new ManualClock(),
+    presenceDelay: 0,
+    counts: {
+      enter: (channel, user, info) => void members.push(`+${channel} ${user} ${info}`),
+      leave: (channel, user) => void members.push(`-${channel} ${user}`),
+    },
+  });
+  const registry = new ChannelRegistry(backplane, new ManualClock(), 0, { presence: channels });
   const subscriber: Subscriber = {
     id: 's1',
     kind: 'ws',
@@ -22,6 +32,7 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
     recover() {},
     missed() {},
     expire() {},
+    expiryDue() {},
     drain() {},
     disconnect() {},
     fault() {},
@@ -30,14 +41,21 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
   const own = new Subscriptions(
     subscriber,
     registry,
-    { prefix, reserved, channelNameMax: Number.POSITIVE_INFINITY },
+    {
+      prefix,
+      reserved,
+      presence,
+      channelNameMax: Number.POSITIVE_INFINITY,
+      patternSeparator: '/',
+      patternAll: false,
+    },
     implicit,
     max,
   );
   own.start();
   /** Of these channels, those that the subscriber is on. */
   const on = (...channels: string[]) => channels.filter((channel) => registry.of(channel).has(subscriber));
-  return { own, registry, on };
+  return { own, registry, on, members };
 }
 
 interface Choices {
@@ -45,6 +63,7 @@ interface Choices {
   readonly reserved: string;
   readonly implicit: readonly string[];
   readonly max: number;
+  readonly presence: 'list' | 'events' | undefined;
 }
 
 t.test('implicit channels are there from the start, once each, without the prefix', async (t) => {
@@ -176,7 +195,7 @@ function orderFixture() {
     pause: () => void log.push('pause'),
     resume: () => void log.push('resume'),
   } satisfies OriginSocket;
-  const order = new OriginOrder(origin, { clock, faults: uncontained }, {});
+  const order = new OriginOrder(origin, { clock, faults: uncontained, log: silentLog }, { id: 's1', end() {} });
   const say = (text: string, then = () => {}) => {
     const act = () => {
       log.push(text);
@@ -217,6 +236,26 @@ t.test('what was kept back may itself have to be waited for', async (t) => {
   t.strictSame(log, ['pause', '1', 'pause', '2', 'resume']);
 });
 
+t.test('a pattern counts as one channel, is one beside a channel of the same name, and can be left', async (t) => {
+  const { own, registry } = await subscriptions({ prefix: 'p-', max: 2 });
+  const events = { limited() {} };
+  const receivers = () => registry.patterns.receivers('p-a-1', 'p-a-', new Set()).size;
+  t.match(own.addPattern('a-*', [], events), { outcome: 'subscribed', channel: 'p-a-*', isNew: true });
+  t.match(own.addPattern('a-*', ['skip-self'], events), { outcome: 'subscribed', isNew: false });
+  t.match(own.add('a-*', []), { outcome: 'subscribed', isNew: true });
+  t.match(own.addPattern('b-*', [], events), { outcome: 'too-many-channels' });
+  t.match(own.add('b', []), { outcome: 'too-many-channels' });
+  t.match(own.addPattern('a-*', new Array(6).fill('skip-self'), events), { outcome: 'too-many-filters' });
+  t.type(own.addPattern('a*b', [], events), 'string');
+  t.strictSame([own.names, receivers()], [['p-a-*', 'p-a-*'], 1]);
+  own.removePattern('never-*', events);
+  own.removePattern('a-*', events);
+  t.strictSame([own.names, receivers(), registry.patterns.size], [['p-a-*'], 0, 0]);
+  own.addPattern('b-*', [], events);
+  own.clear();
+  t.equal(registry.patterns.size, 0);
+});
+
 t.test('a subscription that takes too long is not waited for', async (t) => {
   const { log, clock, order, say } = orderFixture();
   order.waitFor(new Promise(() => {}));
@@ -247,3 +286,26 @@ t.test('much may be kept back, and each of it be the next to wait', async (t) =>
   t.equal(log.filter((text) => text !== 'pause').length, all + 1);
   t.strictSame(log.slice(-2), [`${all - 1}`, 'resume']);
 });
+
+t.test(
+  'who a session is to others follows its meta, on all its channels, where its route has that published',
+  async (t) => {
+    const { own, members } = await subscriptions({ implicit: ['a'], presence: 'events' });
+    own.setMeta('user', 'ann');
+    t.strictSame(members.splice(0), ['+a ann undefined']);
+    own.add('b', []);
+    own.setMeta('colour', 'red');
+    t.strictSame(members.splice(0), ['+b ann undefined']);
+    own.setMeta('user', 'bob');
+    t.strictSame(members.splice(0), ['-a ann', '+a bob undefined', '-b ann', '+b bob undefined']);
+    own.remove('b');
+    own.setMeta('user', undefined);
+    own.clear();
+    t.strictSame(members, ['-b bob', '-a bob']);
+
+    const others = await subscriptions({ implicit: ['a'] });
+    others.own.setMeta('user', 'ann');
+    others.own.add('b', []);
+    t.strictSame(others.members, []);
+  },
+);

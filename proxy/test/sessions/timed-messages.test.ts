@@ -1,6 +1,6 @@
 import type { WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
 import t from 'tap';
-import { TimedMessages } from '../../dist/sessions/session-control.js';
+import { TimedMessages } from '../../dist/sessions/session-writer.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
 /** Timed messages whose sends are written down. */

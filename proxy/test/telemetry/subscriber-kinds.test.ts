@@ -53,7 +53,7 @@ t.test('the line of an end calls holds by their kind, and sessions sessions', as
   const log = { info: (fields: object, text: string) => lines.push(text, JSON.stringify(fields)) };
   const output = { ...log, record: () => {}, raw: () => {} };
   const shown = { logFrom: false, logUserAgent: false, fields: undefined, redaction: new Redaction([]) };
-  const access = new AccessLog(output, { enabled: true, form: 'pushpin', sample: 1, ...shown });
+  const access = new AccessLog(output, { enabled: true, namesChannels: false, form: 'pushpin', sample: 1, ...shown });
   const request = { id: 'x-1', path: '/p' } as ClientRequest;
   const end = { reason: 'shutdown', items: 2, dropped: 1, duration: 30, channels: ['a', 'b'] } as const;
   for (const kind of subscriberKinds) access.end(request, undefined, { kind, ...end });

@@ -13,20 +13,31 @@ import {
   type History,
   type HistoryPage,
   type HistoryStart,
+  type ItemMessage,
   type Message,
   type Position,
+  type PrefixInterest,
 } from '../backplane.js';
+import { RedisClaims } from './claims.js';
 import type { RedisNetwork, RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
-import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
 import { RedisKeys } from './keys.js';
 import { META_TTL_MS, QUEUE_ITEMS, START_PATIENCE_MS } from './limits.js';
-import type { BatchEntry } from './publish/batch.js';
 import { PublishBatcher } from './publish/batcher.js';
-import { Backfill, type ChannelSubscription, readHead, readHistory } from './subscribe/backfill.js';
+import { entriesOf } from './publish/entries.js';
+import { idInFeed } from './publish/feeds.js';
+import {
+  Backfill,
+  type ChannelSubscription,
+  readHead,
+  readHistory,
+  readStand,
+  removeHistory,
+} from './subscribe/backfill.js';
 import type { CursorSink } from './subscribe/cursor.js';
+import { PrefixSubscriptions } from './subscribe/prefixes.js';
 import { ChannelSubscriptions } from './subscribe/subscriptions.js';
 
 /** What a {@link RedisBackplane} is made of. */
@@ -61,14 +72,16 @@ type State = 'new' | 'starting' | 'live' | 'closed';
  * {@link Backplane} over Redis. Delivers in positions' order what all nodes publish; while Redis is away, publishes wait
  * a moment and are then rejected, and what others published meanwhile follows from the history when it is back.
  */
-export class RedisBackplane implements Backplane, History {
+export class RedisBackplane implements Backplane, History, PrefixInterest {
   /** For {@link RedisNodes}; open from {@link start} to {@link close}. */
   readonly connections: RedisConnections;
   readonly #options: RedisBackplaneOptions;
   readonly #faults: Containment;
   readonly #backfill: Backfill;
   readonly #subscriptions: ChannelSubscriptions;
+  readonly #prefixes: PrefixSubscriptions;
   readonly #batcher: PublishBatcher;
+  readonly #claims: RedisClaims;
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
 
@@ -86,10 +99,14 @@ export class RedisBackplane implements Backplane, History {
     const outlet = { events, listener: () => this.#listener };
     const sink = (subscription: ChannelSubscription) => new ChannelSink(subscription, outlet);
     const { warnings } = this.connections;
+    const node = newName();
+    const { idCacheTtl } = options;
+    this.#claims = new RedisClaims({ commands, keys, node, idCacheTtl, clock, warnings });
     this.#subscriptions = new ChannelSubscriptions({
       keys,
       subscribers,
       backfill: this.#backfill,
+      claims: this.#claims,
       sink,
       clock,
       random,
@@ -97,15 +114,25 @@ export class RedisBackplane implements Backplane, History {
       warnings,
       log,
     });
+    const sharded = access.url.mode === 'cluster';
+    this.#prefixes = new PrefixSubscriptions({
+      commands,
+      keys,
+      subscriptions: this.#subscriptions,
+      sharded,
+      clock,
+      warnings,
+      lost: (prefix) => lostPrefix(prefix, outlet),
+    });
     this.#batcher = new PublishBatcher({
       commands,
       keys,
       settings: {
-        node: newName(),
+        node,
         historySize: options.historySize,
         historyTtl: options.historyTtl,
-        idCacheTtl: options.idCacheTtl,
-        sharded: access.url.mode === 'cluster',
+        idCacheTtl,
+        sharded,
         queueSize: options.queueSize ?? QUEUE_ITEMS,
       },
       clock,
@@ -120,7 +147,10 @@ export class RedisBackplane implements Backplane, History {
     this.#state = 'starting';
     this.#listener = new GuardedListener(listener, this.#faults);
     this.connections.open({
-      onUp: (connection) => this.#subscriptions.onUp(connection),
+      onUp: (connection) => {
+        this.#subscriptions.onUp(connection);
+        this.#prefixes.restored();
+      },
       onDown: (connection) => this.#subscriptions.onDown(connection),
       onMessage: (topic, payload) => void this.#subscriptions.receive(topic, payload),
       onMoved: (connection) => this.#subscriptions.attach(connection, true),
@@ -139,7 +169,8 @@ export class RedisBackplane implements Backplane, History {
 
   publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
-    return this.#batcher.publish(messages.map(entryOf));
+    // A recover needs an id for the same reason as an item; no other part sees it.
+    return this.#batcher.publish(entriesOf(messages, newName));
   }
 
   subscribe(channel: string): Promise<void> | undefined {
@@ -151,18 +182,39 @@ export class RedisBackplane implements Backplane, History {
     this.#subscriptions.unsubscribe(channel);
   }
 
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    return this.#prefixes.subscribePrefix(prefix);
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    this.#prefixes.unsubscribePrefix(prefix);
+  }
+
   async read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
     if (this.#state !== 'live') throw this.#refusal();
     const { keys, commands } = this.connections;
     return await readHistory(commands, this.#backfill, keys.channel(channel), start, limit).catch(unreadable);
   }
 
-  async head(channel: string): Promise<Position | undefined> {
+  async head(channel: string, ago?: number): Promise<Position | undefined> {
     if (this.#state !== 'live') throw this.#refusal();
+    if (ago !== undefined) return await this.#standAt(channel, performance.now() - ago);
     const known = this.#subscriptions.deliveredUpTo(channel);
     if (known !== undefined) return known;
     const { keys, commands } = this.connections;
     return await readHead(commands, keys.channel(channel), META_TTL_MS).catch(unreadable);
+  }
+
+  async remove(channel: string): Promise<void> {
+    if (this.#state !== 'live') throw this.#refusal();
+    const { keys, commands } = this.connections;
+    await removeHistory(commands, keys.channel(channel)).catch(unreadable);
+  }
+
+  async #standAt(channel: string, at: number): Promise<Position> {
+    const { keys, commands } = this.connections;
+    return await readStand(commands, keys.channel(channel), META_TTL_MS, at).catch(unreadable);
   }
 
   close(): Promise<void> {
@@ -170,7 +222,9 @@ export class RedisBackplane implements Backplane, History {
     this.#state = 'closed';
     this.#listener = undefined;
     const refusal = this.#refusal();
+    this.#claims.close();
     this.#batcher.close(refusal);
+    this.#prefixes.close(refusal);
     this.#subscriptions.close(refusal);
     this.connections.close();
     return Promise.resolve();
@@ -209,6 +263,11 @@ class ChannelSink implements CursorSink<Message> {
 
   deliver(message: Message, acceptedAt: number | undefined): void {
     const { events, listener } = this.#outlet;
+    const { prefix } = this.#subscription;
+    if (prefix !== undefined) {
+      if (message.type === 'item') listener()?.onMessage(byPrefix(message, prefix));
+      return;
+    }
     if (acceptedAt !== undefined && message.type === 'item') {
       const lag = this.#subscription.connection?.time.since(acceptedAt, performance.now());
       if (lag !== undefined) events.itemCame(lag);
@@ -218,9 +277,10 @@ class ChannelSink implements CursorSink<Message> {
 
   gap(gap: Omit<Gap, 'channel'>): void {
     const { events, listener } = this.#outlet;
-    const { channel } = this.#subscription;
+    const { channel, prefix } = this.#subscription;
     events.gap(gap.reason);
-    if (channel === undefined) listener()?.onMessage({ type: 'recover' });
+    if (prefix !== undefined) listener()?.onGap({ channel: prefix, prefix, ...gap });
+    else if (channel === undefined) listener()?.onMessage({ type: 'recover' });
     else listener()?.onGap({ channel, ...gap });
   }
 
@@ -229,14 +289,25 @@ class ChannelSink implements CursorSink<Message> {
   }
 }
 
-function unreadable(error: unknown): never {
-  throw unavailable('The history cannot be read.', error);
+/** The id and the position of a feed are its own. */
+function byPrefix({ position: _, ...message }: ItemMessage, prefix: string): ItemMessage {
+  return { ...message, id: idInFeed(message), prefix };
 }
 
-/** A recover needs an id for the same reason as an item; no other part sees it. */
-function entryOf(message: Message): BatchEntry {
-  const id = message.type === 'item' ? message.id : newName();
-  return { message, id, payload: encodePayload(message, id), acceptance: undefined };
+/** How much is lost is not known: nothing was counted. */
+function lostPrefix(prefix: string, { events, listener }: Outlet): void {
+  events.gap('rewound');
+  listener()?.onGap({
+    channel: prefix,
+    prefix,
+    reason: 'rewound',
+    after: { epoch: '', offset: 0 },
+    until: undefined,
+  });
+}
+
+function unreadable(error: unknown): never {
+  throw unavailable('The history cannot be read.', error);
 }
 
 function newName(): string {

@@ -1,6 +1,7 @@
 /**
  * How messages stand in Redis. The payload is a JSON object: `id`, `item` unless it is a recover, and `headers` where the
- * publisher gave any. The history keeps it, and the time of its acceptance beside it. What pub/sub carries is a frame,
+ * publisher gave any. The formats of an item for one subscriber stand in `one`, beside the id by which it is claimed: nodes that do not know
+ * it find no format in the item, and give it to nobody. The history keeps it, and the time of its acceptance beside it. What pub/sub carries is a frame,
  * `<offset><time> <epoch>\n<payload>`, made by the publish script.
  *
  * Nodes of several versions share a Redis while they are upgraded one by one. What nodes send each other is extended by members
@@ -17,7 +18,15 @@ import { PAYLOAD_CHARS } from './limits.js';
 export function encodePayload(message: Message, id: string): string {
   if (message.type === 'recover') return JSON.stringify({ id });
   const headers = message.headers === undefined ? undefined : boundedHeaders(message.headers);
-  return JSON.stringify({ id, item: itemToJson(message.item), headers });
+  const item = itemToJson(message.item);
+  if (message.item.deliver !== 'one') return JSON.stringify({ id, item, headers });
+  const { formats } = item;
+  return JSON.stringify({ id, item: { ...item, formats: { none: {} } }, headers, one: { id: message.id, formats } });
+}
+
+/** What the payload of an item begins with; the rest is the same for items that differ in channel and made id only. */
+export function payloadHead(id: string, channel: string): string {
+  return `{"id":${JSON.stringify(id)},"item":{"channel":${JSON.stringify(channel)}`;
 }
 
 /** A decoded payload. */
@@ -26,6 +35,8 @@ export interface Envelope {
   readonly id: string;
   /** Undefined if the payload cannot be understood. */
   readonly message: Message | undefined;
+  /** Of an item for one subscriber: by which it is claimed, whatever the id of the message is where it stands. */
+  readonly claimId?: string;
   /** What is wrong with a payload that cannot be understood, for the log. */
   readonly fault?: string;
 }
@@ -35,22 +46,32 @@ export function decodePayload(payload: string, position: Position): Envelope {
   if (payload.length > PAYLOAD_CHARS) return unreadable('', `has more than ${PAYLOAD_CHARS} characters`);
   const { value, fault } = readJson(payload);
   if (fault !== undefined) return unreadable('', fault);
-  const { id, item, headers } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { id, item, headers, one } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || isLongName(id)) return unreadable('', 'has no id');
   if (item === undefined) return { id, message: { type: 'recover' } };
   const context = headers === undefined ? undefined : boundedHeaders(headers);
   try {
     const message = {
       type: 'item' as const,
-      item: parseItem(item),
+      item: parseItem(one === undefined ? item : withFormats(item, one)),
       id,
       position,
       ...(context && { headers: context }),
     };
-    return { id, message };
+    return message.item.deliver === 'one' ? { id, message, claimId: claimIdOf(one) } : { id, message };
   } catch (error) {
     return unreadable(id, `has no item: ${(error as Error).message}`);
   }
+}
+
+function withFormats(item: unknown, one: unknown): unknown {
+  return { ...(item as object), formats: (one as { formats?: unknown } | null)?.formats };
+}
+
+function claimIdOf(one: unknown): string {
+  const { id } = (one ?? {}) as { id?: unknown };
+  if (typeof id !== 'string' || isLongName(id)) throw new Error('it is for one subscriber and has no id for that');
+  return id;
 }
 
 function unreadable(id: string, fault: string): Envelope {

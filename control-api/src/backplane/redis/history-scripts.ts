@@ -75,14 +75,18 @@ export interface Range {
 
 /**
  * Keys: meta, stream. Arguments: epoch, offset to begin with, count, bytes. Begins with the oldest entry if the channel has
- * another epoch, and ends with the one that makes up the bytes, but not with the first. Reply: epoch, offset, id of the last
+ * another epoch; a negative offset without an epoch counts back from the newest, which is -1. It ends with the one that makes up the bytes, but not with the first. Reply: epoch, offset, id of the last
  * item, entries as XRANGE gives them, `1` if there may be more, and why they cannot be read.
  */
 export const rangeScript = script(`
 local m = redis.call('HMGET', KEYS[1], 'e', 's', 'l')
 if not m[1] then return {'', '0', '', {}, '0', ''} end
 local from = '-'
-if m[1] == ARGV[1] then from = ARGV[2] .. '-0' end
+if m[1] == ARGV[1] then
+  from = ARGV[2] .. '-0'
+elseif ARGV[1] == '' and tonumber(ARGV[2]) < 0 then
+  from = string.format('%.0f', math.max(0, tonumber(m[2] or '0') + tonumber(ARGV[2]) + 1)) .. '-0'
+end
 local left, bytes, list = tonumber(ARGV[3]), tonumber(ARGV[4]), {}
 local more = '1'
 while left > 0 and (bytes > 0 or #list < 2) do
@@ -122,6 +126,13 @@ export function parseRange(reply: unknown): Range {
 function parseEntry([id, fields]: readonly [string, readonly string[]]): Entry {
   return { offset: Number.parseInt(id, 10), payload: fields[1] ?? '', time: Number.parseInt(fields[3] ?? '', 10) };
 }
+
+/** Keys: stream. Forgets it; refuses one that is something else. */
+export const removeScript = script(`
+local part = redis.pcall('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
+if part.err then return redis.error_reply(part.err) end
+return redis.call('DEL', KEYS[1])
+`);
 
 /** Where the items since a moment begin. */
 export interface Since {

@@ -90,6 +90,28 @@ export class RedisKeys {
     return new KeysOfChannel(partition, this.#start(partition), wireName(name));
   }
 
+  /**
+   * The keys of what the channels of a partition that begin with a prefix are published to as well. It is a channel of its own, in the
+   * slot of these; no channel of users has its keys.
+   */
+  feed(prefix: string, partition: number): ChannelKeys {
+    return new KeysOfChannel(partition, `${this.#start(partition)}p`, wireName(prefix));
+  }
+
+  /** The keys that say which prefixes a partition is published to. */
+  prefixes(partition: number): PrefixKeys {
+    const start = this.#start(partition);
+    return { known: `${start}prefixes`, version: `${start}prefixes:v` };
+  }
+
+  /** The keys by which nodes agree who gives an item of a channel to one subscriber; in the slot of the channel. */
+  claim(channel: string, id: string): ClaimKeys {
+    const start = this.#start(partitionOf(channel));
+    const wire = wireName(channel);
+    // The length as for ids.
+    return { claim: `${start}o:${wire.length}:${wire}:${id}`, turns: `${start}t:${wire}`, begun: `${start}t0:${wire}` };
+  }
+
   /** The same as `ChannelKeys.batch` for batches of any channels; only where these need not lie in one slot. */
   batch(node: string): string {
     return `${this.#start(0)}f:${node}`;
@@ -110,6 +132,7 @@ export class RedisKeys {
       states: key('nodes'),
       seen: key('nodes:seen'),
       questions: key('questions'),
+      revoked: key('revoked'),
       answers: (id) => key(`answers:${id}`),
     };
   }
@@ -205,7 +228,25 @@ class KeysOfRecovers implements ChannelKeys {
   }
 }
 
-/** In how many parts members are counted, each in a slot of its own. All nodes of a system must agree, hence no setting. */
+/** What an item for one subscriber has in Redis, and the turns of its channel. */
+export interface ClaimKeys {
+  /** String: when the item was accepted; then `a`, the node that it is assigned to and since when; or `t` and who has taken it. */
+  readonly claim: string;
+  /** Sorted set of nodes, by when each was last assigned an item, in microseconds. */
+  readonly turns: string;
+  /** There while the turns have just begun. */
+  readonly begun: string;
+}
+
+/** The prefixes of a partition that some node has interest in. */
+export interface PrefixKeys {
+  /** Sorted set of them, by the time until which they are wanted, in ms. */
+  readonly known: string;
+  /** String that changes with the set. */
+  readonly version: string;
+}
+
+/** In how many parts members are counted, each in another slot. All nodes of a system must agree, hence no setting. */
 export const OCCUPANCY_SHARDS = 8;
 
 /** What one shard of an occupancy has in Redis. All of it lies in one slot. */
@@ -249,6 +290,8 @@ export interface NodeKeys {
   readonly seen: string;
   /** Pub/sub name that all nodes listen on. */
   readonly questions: string;
+  /** Hash of the tokens of clients that are revoked, by user. */
+  readonly revoked: string;
   /** Pub/sub name that the asking node listens on. */
   answers(id: string): string;
 }

@@ -182,6 +182,58 @@ export const POSITION_CHECK_MS = 20_000;
  */
 export const CHECKS_PER_KEEPING = 100;
 
+/**
+ * Prefixes that patterns of all nodes begin with. Each node that publishes reads all of them whenever one is added.
+ *
+ * @limit {} prefixes of patterns in a system, with Redis
+ * @over a subscription to a pattern with a further one is refused: an instruct's hold ends, a session is closed
+ */
+export const MAX_PREFIXES = 1_000;
+
+/**
+ * Milliseconds that a prefix is published to without being asked for again: patterns come and go with their clients, and each change
+ * has all nodes read the set.
+ *
+ * @limit {s} that a prefix of a pattern is published to after its last node has gone
+ * @over –
+ */
+export const PREFIX_TTL_MS = 90_000;
+
+/** Milliseconds between two times that a node asks for its prefixes: several of them may fail. */
+export const PREFIX_EVERY_MS = 25_000;
+
+/**
+ * Milliseconds after its acceptance in which a node may still give an item with `deliver: one` to a subscriber, by the clock of Redis. What
+ * was taken is remembered for longer than that, so that nobody takes it again, not even a node that stood still.
+ *
+ * @limit {s} after its acceptance in which an item with `deliver: one` can be claimed, with Redis
+ * @over nobody gets it
+ */
+export const CLAIM_AGE_MS = 10_000;
+
+/**
+ * Milliseconds that other nodes wait for the one whose turn it is: it may have been killed, or have lost its clients. Longer than a
+ * node under load takes for an answer.
+ *
+ * @limit {s} that an item with `deliver: one` waits for the node whose turn it is
+ * @over the next node gets it, and that one is taken out of the turns
+ */
+export const CLAIM_PATIENCE_MS = 300;
+
+/** Milliseconds after the first node of a channel has asked in which the others are waited for, once. */
+export const CLAIM_BEGIN_MS = 50;
+
+/** Milliseconds that the turns of a channel are remembered. */
+export const TURNS_TTL_MS = 3_600_000;
+
+/**
+ * Channels in whose turns a node knows itself to be, so that it can leave them when it has nobody for an item.
+ *
+ * @limit {} channels with items for one subscriber of which a node knows that it is in their turns
+ * @over in others an item waits when its turn comes and it has nobody
+ */
+export const MAX_TURNS = 10_000;
+
 /** Milliseconds until something that Redis refused is tried again. */
 export const RETRY_MS = 100;
 

@@ -7,14 +7,23 @@ export type WorkerMessage =
   | readonly ['start', number]
   | readonly ['subscribe', number, string]
   | readonly ['unsubscribe', string]
+  | readonly ['subscribe-prefix', number, string]
+  | readonly ['unsubscribe-prefix', string]
   | readonly ['publish', number, readonly Buffer[]]
   | readonly ['read', number, string, HistoryStart, number]
-  | readonly ['head', number, string]
+  /** With the moment for which it is asked, in ms by the clock of the machine, which all its processes share. */
+  | readonly ['head', number, string, number?]
+  | readonly ['remove', number, string]
+  /** The answers to `one`: it has a subscriber, and asks whether it may give the item; it has none. */
+  | readonly ['take', number, number]
+  | readonly ['pass', number]
   | readonly ['close', number];
 
 /** From the primary; several in one post. */
 export type PrimaryMessage =
   | readonly ['message', Buffer]
+  /** One with a claim, whose number is first. */
+  | readonly ['one', number, Buffer]
   | readonly ['gap', Gap]
   /** The answer to the message of that number. Messages of a history page are bytes. */
   | readonly ['done', number, unknown]
@@ -117,4 +126,9 @@ function messageOf(kind: number | undefined, batch: Buffer, start: number, end: 
     default:
       return deserialize(batch.subarray(start, end)) as LinkMessage;
   }
+}
+
+/** In ms: the monotonic clock of the machine, which its processes share, unlike that of `performance.now`. */
+export function machineNow(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
 }

@@ -12,8 +12,16 @@ import {
   type HistoryStart,
   type Message,
   type Position,
+  type PrefixInterest,
 } from '../backplane.js';
-import { decodeBatch, encodeBatch, type PageMessage, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
+import {
+  decodeBatch,
+  encodeBatch,
+  machineNow,
+  type PageMessage,
+  type PrimaryMessage,
+  type WorkerMessage,
+} from './link-batch.js';
 import { decodeMessage, encodeMessage } from './message-bytes.js';
 import type { LinkPort } from './worker-link.js';
 
@@ -27,6 +35,9 @@ export interface WorkerBackplaneOptions {
   readonly faults?: Containment;
 }
 
+/** A channel, or a prefix → what its `subscribe` waits for; undefined once it is live. */
+type Interest = Map<string, Promise<void> | undefined>;
+
 interface Waiting {
   resolve(answer: unknown): void;
   reject(error: ControlError): void;
@@ -36,14 +47,15 @@ interface Waiting {
  * {@link Backplane} of one worker. Interest is never live on return of `subscribe`, but after a round trip; it has been
  * posted by then, with all that was asked before it. The rest of what is asked within one callback goes in one post.
  */
-export class WorkerBackplane implements Backplane {
+export class WorkerBackplane implements Backplane, PrefixInterest {
   /** Only where the primary's backplane keeps history; see `historyOf`. */
   readonly read?: History['read'];
   readonly head?: History['head'];
+  readonly remove?: History['remove'];
   readonly #port: LinkPort;
   readonly #faults: Containment;
-  /** Channel → what its `subscribe` waits for; undefined once it is live. */
-  readonly #interest = new Map<string, Promise<void> | undefined>();
+  readonly #channels: Interest = new Map();
+  readonly #prefixes: Interest = new Map();
   readonly #waiting = new Map<number, Waiting>();
   #state: 'new' | 'starting' | 'live' | 'closed' = 'new';
   #listener: BackplaneListener | undefined;
@@ -58,7 +70,8 @@ export class WorkerBackplane implements Backplane {
     this.#faults = faults;
     if (history) {
       this.read = (channel, start, limit) => this.#refusal() ?? this.#read(channel, start, limit);
-      this.head = (channel) => this.#refusal() ?? this.#head(channel);
+      this.head = (channel, ago) => this.#refusal() ?? this.#head(channel, ago);
+      this.remove = (channel) => this.#refusal() ?? this.#remove(channel);
     }
     port.listen(
       (batch) => this.#receive(batch as Buffer),
@@ -82,32 +95,26 @@ export class WorkerBackplane implements Backplane {
   }
 
   subscribe(channel: string): Promise<void> | undefined {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) return refusal;
-    if (this.#interest.has(channel)) return this.#interest.get(channel);
-    const pending: Promise<void> = this.#ask((n) => ['subscribe', n, channel]).then(
-      () => {
-        if (this.#interest.get(channel) === pending) this.#interest.set(channel, undefined);
-      },
-      (error) => {
-        if (this.#interest.get(channel) === pending) this.#interest.delete(channel);
-        throw error;
-      },
-    );
-    this.#interest.set(channel, pending);
-    // At once, so that it precedes the effects of what the caller does next, such as an answer that lets its client publish.
-    this.#flush();
-    return pending;
+    return this.#refusal() ?? this.#subscribe(this.#channels, channel, (n) => ['subscribe', n, channel]);
   }
 
   unsubscribe(channel: string): void {
-    if (this.#interest.delete(channel)) this.#send(['unsubscribe', channel]);
+    if (this.#channels.delete(channel)) this.#send(['unsubscribe', channel]);
+  }
+
+  subscribePrefix(prefix: string): Promise<void> | undefined {
+    return this.#refusal() ?? this.#subscribe(this.#prefixes, prefix, (n) => ['subscribe-prefix', n, prefix]);
+  }
+
+  unsubscribePrefix(prefix: string): void {
+    if (this.#prefixes.delete(prefix)) this.#send(['unsubscribe-prefix', prefix]);
   }
 
   close(): Promise<void> {
     this.#state = 'closed';
     this.#listener = undefined;
-    this.#interest.clear();
+    this.#channels.clear();
+    this.#prefixes.clear();
     this.#closing ??= this.#ask((n) => ['close', n]).then(
       () => {},
       () => {},
@@ -117,6 +124,23 @@ export class WorkerBackplane implements Backplane {
 
   get unavailableReason(): string | undefined {
     return this.#unavailableReason;
+  }
+
+  #subscribe(interest: Interest, name: string, message: (n: number) => WorkerMessage): Promise<void> | undefined {
+    if (interest.has(name)) return interest.get(name);
+    const pending: Promise<void> = this.#ask(message).then(
+      () => {
+        if (interest.get(name) === pending) interest.set(name, undefined);
+      },
+      (error) => {
+        if (interest.get(name) === pending) interest.delete(name);
+        throw error;
+      },
+    );
+    interest.set(name, pending);
+    // At once, so that it precedes the effects of what the caller does next, such as an answer that lets its client publish.
+    this.#flush();
+    return pending;
   }
 
   async #publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
@@ -129,8 +153,15 @@ export class WorkerBackplane implements Backplane {
     return page && ({ ...page, messages: page.messages.map(decodeMessage) } as HistoryPage);
   }
 
-  async #head(channel: string): Promise<Position | undefined> {
-    return (await this.#ask((n) => ['head', n, channel])) as Position | undefined;
+  async #head(channel: string, ago: number | undefined): Promise<Position | undefined> {
+    const at = ago === undefined ? undefined : machineNow() - ago;
+    return (await this.#ask((n) => (at === undefined ? ['head', n, channel] : ['head', n, channel, at]))) as
+      | Position
+      | undefined;
+  }
+
+  async #remove(channel: string): Promise<void> {
+    await this.#ask((n) => ['remove', n, channel]);
   }
 
   #ask(message: (n: number) => WorkerMessage): Promise<unknown> {
@@ -158,8 +189,11 @@ export class WorkerBackplane implements Backplane {
         case 'message':
           this.#deliver(decodeMessage(message[1]));
           break;
+        case 'one':
+          this.#offer(decodeMessage(message[2]), message[1]);
+          break;
         case 'gap':
-          if (this.#interest.has(message[1].channel)) this.#listener?.onGap(message[1]);
+          if (this.#wants(message[1].channel, message[1].prefix)) this.#listener?.onGap(message[1]);
           break;
         case 'done':
           this.#take(message[1])?.resolve(message[2]);
@@ -180,8 +214,25 @@ export class WorkerBackplane implements Backplane {
   }
 
   #deliver(message: Message): void {
-    if (message.type === 'item' && !this.#interest.has(message.item.channel)) return;
+    if (message.type === 'item' && !this.#wants(message.item.channel, message.prefix)) return;
     this.#listener?.onMessage(message);
+  }
+
+  #offer(message: Message, n: number): void {
+    const pass = () => this.#send(['pass', n]);
+    // What is granted at once is answered by nothing.
+    const take = () =>
+      this.#ask((ask) => ['take', ask, n]).then(
+        (granted) => granted !== false,
+        () => false,
+      );
+    if (message.type !== 'item' || !this.#wants(message.item.channel, message.prefix)) pass();
+    else if (this.#listener === undefined) pass();
+    else this.#listener.onMessage({ ...message, claim: { take, pass } });
+  }
+
+  #wants(channel: string, prefix: string | undefined): boolean {
+    return prefix === undefined ? this.#channels.has(channel) : this.#prefixes.has(prefix);
   }
 
   #onLost(): void {

@@ -1,9 +1,17 @@
 /** The link between a worker's backplane and its primary: the primary's end. */
 import { ControlError } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
-import { type Backplane, type BackplaneListener, type Gap, historyOf, type Message } from '../backplane.js';
-import { decodeBatch, encodeBatch, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
+import {
+  type Backplane,
+  type BackplaneListener,
+  type Gap,
+  historyOf,
+  type Message,
+  prefixInterestOf,
+} from '../backplane.js';
+import { decodeBatch, encodeBatch, machineNow, type PrimaryMessage, type WorkerMessage } from './link-batch.js';
 import { decodeMessage, encodeMessage, type MessageEncoder } from './message-bytes.js';
+import { OfferedClaims } from './offered-claims.js';
 import { TurnEnd } from './turn-end.js';
 
 /** One end of a connection that keeps order and loses nothing while both ends live. */
@@ -34,11 +42,13 @@ export interface WorkerLinkOptions {
  * turn of the event loop goes in one post.
  */
 export class WorkerLink implements BackplaneListener {
+  readonly claims = true;
   readonly #share: Backplane;
   readonly #port: LinkPort;
   readonly #encoder: MessageEncoder;
   readonly #clock: Clock;
   readonly #turn: TurnEnd;
+  readonly #offered: OfferedClaims;
   #outgoing: PrimaryMessage[] = [];
   #sentReason: string | undefined;
   #timer: unknown;
@@ -50,6 +60,7 @@ export class WorkerLink implements BackplaneListener {
     this.#port = port;
     this.#encoder = encoder;
     this.#clock = clock;
+    this.#offered = new OfferedClaims(clock);
     port.listen(
       (batch) => {
         for (const message of decodeBatch<WorkerMessage>(batch as Buffer)) this.#handle(message);
@@ -60,6 +71,12 @@ export class WorkerLink implements BackplaneListener {
   }
 
   onMessage(message: Message): void {
+    if (message.type === 'item' && message.claim !== undefined) {
+      const { claim, ...plain } = message;
+      const n = this.#offered.offer(claim);
+      if (n !== undefined) this.#send(['one', n, this.#encoder.encode(plain)]);
+      return;
+    }
     this.#send(['message', this.#encoder.encode(message)]);
   }
 
@@ -71,6 +88,7 @@ export class WorkerLink implements BackplaneListener {
   close(): Promise<void> {
     this.#isClosed = true;
     this.#outgoing = [];
+    this.#offered.close();
     this.#clock.clear(this.#timer);
     return this.#share.close();
   }
@@ -86,6 +104,12 @@ export class WorkerLink implements BackplaneListener {
       case 'unsubscribe':
         this.#share.unsubscribe(message[1]);
         break;
+      case 'subscribe-prefix':
+        this.#answer(message[1], prefixInterestOf(this.#share)?.subscribePrefix(message[2]));
+        break;
+      case 'unsubscribe-prefix':
+        prefixInterestOf(this.#share)?.unsubscribePrefix(message[1]);
+        break;
       case 'publish':
         this.#answer(message[1], this.#share.publish(message[2].map(decodeMessage)));
         break;
@@ -93,11 +117,25 @@ export class WorkerLink implements BackplaneListener {
         this.#answer(message[1], this.#read(message));
         break;
       case 'head':
-        this.#answer(message[1], historyOf(this.#share)?.head(message[2]));
+        this.#answer(message[1], this.#head(message[2], message[3]));
+        break;
+      case 'remove':
+        this.#answer(message[1], historyOf(this.#share)?.remove(message[2]));
+        break;
+      case 'take':
+        this.#answer(message[1], this.#offered.take(message[2]));
+        break;
+      case 'pass':
+        this.#offered.pass(message[1]);
         break;
       case 'close':
         this.#answer(message[1], this.#share.close());
     }
+  }
+
+  /** What was under way to here is a part of how long ago it is. */
+  #head(channel: string, at: number | undefined): Promise<unknown> | undefined {
+    return historyOf(this.#share)?.head(channel, at === undefined ? undefined : Math.max(0, machineNow() - at));
   }
 
   async #read([, , channel, start, limit]: WorkerMessage & readonly ['read', ...unknown[]]): Promise<unknown> {

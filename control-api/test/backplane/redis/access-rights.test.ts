@@ -3,8 +3,9 @@
  * server are is shown by proxy/test/e2e/operation/deploy.test.ts.
  */
 import { readFileSync } from 'node:fs';
+import { parseItem } from '@holdfast/grip';
 import t, { type Test } from 'tap';
-import { RedisNodes, silentLog } from '../../../dist/index.js';
+import { RedisNodes, RedisOccupancy, silentLog } from '../../../dist/index.js';
 import { streamMessage } from '../../items.js';
 import { realClock, startNode } from './backplane-fixture.js';
 import { clusterUrl, type RedisServer, startCluster, until } from './redis-fixture.js';
@@ -34,6 +35,13 @@ async function checkRights(t: Test, servers: readonly RedisServer[], url: string
   await backplane.publish([...names.map((name) => streamMessage(name, '1')), { type: 'recover' }]);
   for (const name of names) await listener.saw(`${name}/1`);
   await listener.saw('recover');
+  listener.hasSubscriber = true;
+  const forOne = parseItem({ channel: 'c2', id: 'one', deliver: 'one', formats: { 'http-stream': { content: 'x' } } });
+  await backplane.publish([{ type: 'item', item: forOne, id: 'one' }]);
+  await until('it is given', () => listener.given.length === 1);
+  listener.hasSubscriber = false;
+  await backplane.publish([{ type: 'item', item: { ...forOne, id: 'two' }, id: 'two' }]);
+  await listener.saw('c2/two');
   t.equal((await backplane.read('c0', { afterId: '1' }, 10))?.complete, true);
   t.equal((await backplane.head('c1'))?.offset, 1);
   const nodes = new RedisNodes({ connections: backplane.connections, clock: realClock, log: silentLog });
@@ -44,6 +52,18 @@ async function checkRights(t: Test, servers: readonly RedisServer[], url: string
     answers: [{ node: 'a', answer: 'yes' }],
     silent: [],
   });
+  const { connections } = backplane;
+  const counted = new Set<string>();
+  const options = { connections, set: 'presence', clock: realClock, delay: 0, log: silentLog };
+  const occupancy = new RedisOccupancy({ ...options, node: 'a' });
+  occupancy.start({
+    onEdges: (edges) => edges.forEach(({ group, occupied }) => void counted.add(`${group} ${occupied}`)),
+  });
+  for (const name of names) occupancy.enter(name, 'user');
+  await until('they are counted', () => counted.size === names.length);
+  for (const name of names) occupancy.leave(name, 'user');
+  await until('they have gone', () => counted.size === 2 * names.length);
+  await occupancy.close();
   for (const name of names) backplane.unsubscribe(name);
   await nodes.leave();
   const topics = async () =>

@@ -40,7 +40,7 @@ t.test('redis: TLS with a certificate of both sides', async (t) => {
 t.test('redis: a user that may do no more than is needed, under the prefix only', async (t) => {
   const server = await startRedis(t);
   const commands =
-    'eval evalsha subscribe unsubscribe publish ping hello client|setname info select get set del hget hset hmget hincrby pexpire pttl xadd xrange xrevrange time hdel zadd zrem zrangebyscore';
+    'eval evalsha subscribe unsubscribe publish ping hello client|setname info select get mget set del hget hset hmget hincrby pexpire pttl xadd xrange xrevrange time hdel zadd zrem zrangebyscore';
   const rules = [
     'on',
     '>s3cret',

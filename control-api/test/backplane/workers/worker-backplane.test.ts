@@ -33,6 +33,9 @@ async function startWorkers(count: number) {
   return { primary, backplanes, dispose };
 }
 
+/** tap ends a file after 30 s; each clause starts three processes. */
+t.setTimeout(120_000);
+
 backplaneContract(t, 'workers', () => startWorkers(3), { parts: true });
 
 t.test('workers: when the primary has gone, everything under way and everything after is rejected', async (t) => {

@@ -94,7 +94,7 @@ async function fixture({ history = false } = {}) {
   if (history) {
     const messages = [{ ...streamMessage('a', '7'), position: { epoch: 'e', offset: 7 } }];
     const read = () => Promise.resolve({ messages, end: { epoch: 'e', offset: 7 }, complete: true });
-    Object.assign(inner, { read, head: () => Promise.resolve({ epoch: 'e', offset: 7 }) });
+    Object.assign(inner, { read, head: () => Promise.resolve({ epoch: 'e', offset: 7 }), remove: async () => {} });
   }
   const link = new WorkerLink({ share: inner, port: primary.port, encoder: new MessageEncoder(), clock });
   const log = new RecordingLog();

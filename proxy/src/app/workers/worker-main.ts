@@ -14,6 +14,7 @@ import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
 import { PIPE_FD, Pipe } from './pipe.js';
+import { WorkerPresence } from './worker-presence.js';
 import type { SpreadOrder, WorkerFailure, WorkerInit, WorkerLoad } from './worker-process.js';
 
 /** How often the load is reported to the primary, in ms. */
@@ -97,7 +98,7 @@ async function serve(): Promise<void> {
 }
 
 function makeDataPlane(
-  { config, instance, ticketSecret, history, wants }: WorkerInit,
+  { config, instance, ticketSecret, history, revocations, wants }: WorkerInit,
   log: RootLog,
   metrics: Metrics,
   tracing: Tracing | undefined,
@@ -109,6 +110,7 @@ function makeDataPlane(
   const port = channel.port('backplane');
   return new DataPlane(config, log, {
     backplane: new WorkerBackplane({ port, history, log: log.child('backplane'), faults }),
+    revocations,
     metrics,
     faults,
     tracing,
@@ -116,6 +118,7 @@ function makeDataPlane(
       wants: (type) => wanted.has(type) && channel.queued < STATS_QUEUE_MAX,
       send: (packet) => void channel.notify('stats', packet, packet.length),
     },
+    presence: new WorkerPresence(channel),
     events: workerEvents(config, (reports) => {
       const sent = channel.queued < STATS_QUEUE_MAX ? reports : reports.filter((report) => Array.isArray(report));
       void channel.notify('events', sent, sent.length * EVENT_BYTES);

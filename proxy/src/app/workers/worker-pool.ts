@@ -10,6 +10,7 @@ import {
   type Log,
   MessageEncoder,
   type Question,
+  type Revocation,
   type StatsSink,
   statsTypes,
   TurnEnd,
@@ -27,31 +28,11 @@ import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { addSnapshots, exposeSnapshots, type MetricsSnapshot } from '../../telemetry/series/series.js';
 import { workerStdio } from '../../telemetry/standard-output.js';
-import type { Serving } from '../control-plane.js';
+import type { ControlPlane } from '../control-plane.js';
 import type { DataPlaneLoad } from '../data-plane.js';
+import type { Serving } from '../serving.js';
+import { RestartPause } from './restart-pause.js';
 import { WorkerProcess } from './worker-process.js';
-
-/**
- * A worker that lasted so long, in ms, has nothing to do with the one before it.
- *
- * @limit {s} after which a worker counts as steady
- * @over its replacement starts at once
- */
-const STEADY_MS = 60_000;
-
-/**
- * After the first restart, which is at once: ms, doubled each time up to the last.
- *
- * @limit {s} before a worker is started again, after the first restart, which is at once; doubled each time up to
- *   `LAST_PAUSE_MS`
- * @over –
- */
-const FIRST_PAUSE_MS = 500;
-/**
- * @limit {s} as the longest such pause
- * @over –
- */
-const LAST_PAUSE_MS = 30_000;
 
 /** Grow only: what a process has counted stays true when it has gone. */
 const CUMULATIVE: ReadonlySet<string> = new Set(['counter', 'histogram']);
@@ -66,10 +47,13 @@ export interface WorkerPoolOptions {
   readonly metrics: Metrics;
   readonly faults: Containment;
   readonly statsSink: StatsSink;
+  readonly presence: ControlPlane['presence'];
   /** Undefined: nobody wants events. */
   readonly events: EventSink | undefined;
   /** Undefined: there are no callbacks. */
   readonly callbacks: CallbackOffice | undefined;
+  /** Tokens of clients that are revoked now: each new worker begins with them. */
+  readonly revocations: () => readonly Revocation[];
   readonly log: Log;
 }
 
@@ -137,7 +121,7 @@ export class WorkerPool implements Serving {
     this.#isStarted = true;
     for (const place of this.#places) {
       if (place.worker === undefined) this.#refill(place);
-      else this.#joinDrain(place.worker);
+      else this.#joinOthers(place.worker);
     }
     return urls;
   }
@@ -265,7 +249,7 @@ export class WorkerPool implements Serving {
   }
 
   #fill(place: Place): WorkerProcess {
-    const { hub } = this.#options;
+    const { hub, presence } = this.#options;
     const number = ++this.#started;
     const worker = new WorkerProcess({
       ...this.#options,
@@ -276,10 +260,12 @@ export class WorkerPool implements Serving {
         instance: `${this.#instance}w${number.toString(36)}`,
         ticketSecret: this.#ticketSecret,
         history: hub.hasHistory,
+        revocations: this.#options.revocations(),
         wants: this.#wants,
       }),
       encoder: this.#encoder,
       turn: this.#turn,
+      presence: presence.share(),
       ended: (signal, status) => this.#ended(place, worker, signal, status),
     });
     place.worker = worker;
@@ -310,7 +296,7 @@ export class WorkerPool implements Serving {
     worker.serving.then(
       () => {
         this.#options.log.info({ worker: worker.number, pid: worker.pid }, 'worker serves clients');
-        this.#joinDrain(worker);
+        this.#joinOthers(worker);
       },
       (error: Error) => {
         if (!this.#isStopping)
@@ -319,26 +305,15 @@ export class WorkerPool implements Serving {
     );
   }
 
-  /** One that has taken the place of another does as the others do. */
-  #joinDrain(worker: WorkerProcess): void {
+  /** One that has taken the place of another does as the others do. What was revoked while it started, it was not asked. */
+  #joinOthers(worker: WorkerProcess): void {
+    const revocations = this.#options.revocations();
+    if (revocations.length > 0) void worker.channel.ask('question', { about: 'revoke', revocations }).catch(() => {});
     if (this.#closesAfterAnswers) void worker.channel.notify('close-after-answers', true);
     if (!this.#isListening) void worker.channel.notify('stop-listening');
     if (this.#spreadsUntil === undefined) return;
     const window = Math.max(0, this.#spreadsUntil - realClock.monotonic());
     void worker.spread({ window, processes: this.#serving.length });
-  }
-}
-
-/** The restarts of one place. */
-export class RestartPause {
-  #failures = 0;
-
-  /** A worker ended after so many ms: how many ms to wait before the next is started. */
-  next(lasted: number): number {
-    if (lasted >= STEADY_MS) this.#failures = 0;
-    const pause = this.#failures === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), LAST_PAUSE_MS);
-    this.#failures++;
-    return pause;
   }
 }
 

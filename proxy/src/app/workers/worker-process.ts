@@ -7,6 +7,8 @@ import {
   type EventSink,
   type Log,
   type MessageEncoder,
+  type OccupancyShare,
+  type Revocation,
   type StatsSink,
   type TurnEnd,
   WorkerLink,
@@ -19,6 +21,7 @@ import { type WorkerReport, WorkerReports } from '../customer-events.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { PIPE_FD, Pipe } from './pipe.js';
+import { carryOut, PRESENCE_TOPIC, type PresenceRow } from './worker-presence.js';
 
 /**
  * How long a worker that is to stop may take beyond the time for its open requests, in ms; its log takes some.
@@ -40,6 +43,8 @@ export interface WorkerInit {
   readonly ticketSecret: Buffer;
   /** Whether the backplane keeps history. */
   readonly history: boolean;
+  /** Tokens of clients that are revoked. */
+  readonly revocations: readonly Revocation[];
   /** Types of statistics packets that are wanted. */
   readonly wants: readonly string[];
 }
@@ -75,6 +80,8 @@ export interface WorkerProcessOptions {
   readonly encoder: MessageEncoder;
   readonly turn: TurnEnd;
   readonly statsSink: StatsSink;
+  /** For this worker alone; closed with it. */
+  readonly presence: OccupancyShare;
   /** Undefined: nobody wants events. */
   readonly events: EventSink | undefined;
   /** Undefined: there are no callbacks. */
@@ -107,6 +114,7 @@ export class WorkerProcess {
     encoder,
     turn,
     statsSink,
+    presence,
     events,
     callbacks,
     log,
@@ -130,6 +138,7 @@ export class WorkerProcess {
     this.channel.on('stats', (packet: Uint8Array) =>
       statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),
     );
+    this.channel.on(PRESENCE_TOPIC, (rows: readonly PresenceRow[]) => carryOut(rows, presence));
     const reports = new WorkerReports(events);
     this.channel.on('events', (reported: readonly WorkerReport[]) => reports.take(reported));
     if (callbacks !== undefined) this.channel.answer('callback', callbacks);
@@ -159,6 +168,7 @@ export class WorkerProcess {
     this.#exited = exit.then(([status, signal]) => {
       this.#isServing = false;
       void link.close();
+      presence.close();
       reports.close();
       ended(signal ?? undefined, signal === null ? status : undefined);
     });

@@ -1,7 +1,7 @@
 /** Reading the files and keys that a configuration names: up to a limit, so that a device is refused before it fills memory. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseSigKey, type SigKey, type SigKeyUse } from '@holdfast/grip';
+import { type JwtKey, parseSigKey, readJwtKey, type SigKey, type SigKeyUse } from '@holdfast/grip';
 
 /**
  * Bytes of a configuration file, and of each one that it includes; with all options in it one has some thousands.
@@ -68,6 +68,19 @@ export class KeyReader {
   readonly #baseDir: string;
   readonly #readFile: (path: string) => Buffer;
   readonly #keys = new Map<string, SigKey | undefined>();
+
+  /** For tokens of subscribers: a text as `readJwtKey` takes it, or `file:` and a path; and certificates. */
+  readonly tokenKeys = {
+    key: (text: string): JwtKey => {
+      if (!text.startsWith('file:')) return readJwtKey(text);
+      return readJwtKey(
+        this.#file(text.slice('file:'.length))
+          .toString('utf8')
+          .replace(/\r?\n$/, ''),
+      );
+    },
+    certificates: (path: string): string => this.#readFile(resolve(this.#baseDir, path)).toString('latin1'),
+  };
 
   /** Relative paths are relative to `baseDir`. */
   constructor(baseDir: string, readFile = (path: string) => readWhole(path, SECRET_FILE_MAX)) {

@@ -128,6 +128,20 @@ export const deliveryOptions = [
     doc: 'How long a channel stays subscribed after the last response hold on it has gone.',
   },
   /**
+   * @limit {} s that a user counts as present after the last connection
+   * @over the user has left
+   */
+  {
+    key: 'presence_delay',
+    group,
+    type: 'duration',
+    unit: 's',
+    default: 5,
+    min: 0,
+    max: 60,
+    doc: 'How long a user who has gone from a channel may take to come back, to any node, without a leave and a join being published; for routes with `presence_events`.',
+  },
+  /**
    * @limit {} bytes that wait for one client of a stream or session; writes and items that wait count 64 each beside
    *   their own, and all of each item is counted
    * @over `slow_client_policy`
@@ -192,6 +206,19 @@ export const deliveryOptions = [
     default: 600,
     min: 1,
     doc: 'How long an item is kept in the history of its channel; with Redis the history as a whole, from its last item on, and up to an eighth longer.',
+  },
+  /**
+   * @limit {} s from now to the `exp` of a subscriber's token
+   * @over it is refused, 401
+   */
+  {
+    key: 'token_lifetime_max',
+    group,
+    type: 'duration',
+    unit: 's',
+    default: 2_592_000,
+    min: 1,
+    doc: 'How far away the `exp` of a token for a `subscribe` target may be; see [subscribe.md](subscribe.md#revoking-tokens). A revocation is kept so long: all nodes must have the same. 30 days.',
   },
   {
     key: 'resume_key',

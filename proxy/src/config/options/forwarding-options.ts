@@ -28,6 +28,20 @@ export const forwardingOptions = [
     doc: 'Stands between the `prefix` of a route and each channel that its origin names, such as `|`. No prefix may contain it, and the origins of routes without a prefix may not name channels that do: so nobody can name the channels of another prefix.',
   },
   {
+    key: 'pattern_separator',
+    group,
+    type: 'string',
+    default: '/',
+    doc: 'Stands between the segments of a pattern that a subscription may have in the place of a channel: in `news/*/sport` the `*` is one segment. Empty: a pattern can only have a `*` at its end.',
+  },
+  {
+    key: 'pattern_all',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Let origins subscribe clients to patterns that begin with `*`, so that every item of the system has to come to the node.',
+  },
+  {
     key: 'debug',
     group,
     type: 'bool',
@@ -210,6 +224,16 @@ export const forwardingOptions = [
     min: 0.001,
     max: 2_147_483,
     doc: 'How old a connection to an origin may get. An older one takes no further request, so that names are looked up again and origins that have moved are found; requests under way go on.',
+  },
+  {
+    key: 'origin_connections_max',
+    group,
+    type: 'int',
+    unit: 'connections',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    doc: 'Most connections of one process to one target. Further requests wait for one, as long as `origin_connect_timeout`; then the next target is tried. 0: a third of the files that the process may open. WebSockets to origins are not among them.',
   },
   /**
    * @limit {} bytes of the body of an instruct, decoded

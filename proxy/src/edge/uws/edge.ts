@@ -159,14 +159,26 @@ const SETTING_MS = 10_000;
 const FIRST_FD = 3;
 
 /**
- * Sets TCP keep-alive, which the library does not, nor gives a descriptor. But connections inherit the options of the listening
- * socket, which appears among the descriptors of the process while the library opens it. Node sets the option only on sockets
- * of its own: a short-lived node process gets the listening socket as one of its own, which is the same socket in the kernel.
- * It is run with the number of descriptors; the first is `FIRST_FD`.
+ * Connections that may wait to be accepted, as on the node edge; the system may have a lower limit (net.core.somaxconn). The library asks
+ * for 512, which thousands of clients that come back at once exceed: then the kernel drops what they send, for seconds, or resets them.
+ *
+ * @limit {} connections of a listener that wait to be accepted
+ * @over the kernel drops what they send, and they try again
  */
-const SCRIPT = `const { Socket } = require('node:net');
-for (let i = 0; i < Number(process.argv[1]); i++)
-  new Socket({ fd: ${FIRST_FD} + i, readable: false, writable: false }).setKeepAlive(true, ${SILENCE_MS});
+export const WAITING_CONNECTIONS = 4_096;
+
+/**
+ * Sets TCP keep-alive and the length of the queue, for which the library has no setting, nor does it give a descriptor. But connections
+ * inherit the options of the listening socket, which appears among the descriptors of the process while the library opens it. Node
+ * sets these only on sockets of its own: a short-lived node process gets the listening socket as one of its own, which is the same
+ * socket in the kernel. It is run with the number of descriptors; the first is `FIRST_FD`.
+ */
+const SCRIPT = `const { Server, Socket } = require('node:net');
+for (let fd = ${FIRST_FD}; fd < ${FIRST_FD} + Number(process.argv[1]); fd++) {
+  new Socket({ fd, readable: false, writable: false }).setKeepAlive(true, ${SILENCE_MS});
+  new Server().listen({ fd }, ${WAITING_CONNECTIONS});
+}
+// Before its event loop begins, in which it would accept connections.
 process.exit();`;
 
 /** What became of `act`, and the descriptors of the sockets that it has opened: none where the system does not list them. */

@@ -8,6 +8,7 @@ import {
   parseWsEvents,
   type RawHeaders,
   type ResponseHead,
+  textFromWire,
   type WsEvent,
 } from '@holdfast/grip';
 import { OriginError } from '../../errors.js';
@@ -158,7 +159,8 @@ export class HttpMeta {
 
   /**
    * Takes the `Set-Meta-*` fields of an answer over: a later one replaces an earlier one of the same name, whatever its
-   * case, and an empty one removes it. Throws OriginError ERR_ORIGIN_MALFORMED beyond {@link META_MAX_BYTES}.
+   * case, and an empty one removes it. Throws OriginError ERR_ORIGIN_MALFORMED beyond
+   * {@link META_MAX_BYTES}.
    */
   take(headers: RawHeaders): void {
     let taken = false;
@@ -181,6 +183,12 @@ export class HttpMeta {
     return [...this.#entries.values()].flatMap(([name, value]) => [`Meta-${name}`, value]);
   }
 
+  /** The value of an entry, by its name in lower case. */
+  get(name: string): string | undefined {
+    const value = this.#entries.get(name)?.[1];
+    return value === undefined ? undefined : textFromWire(value);
+  }
+
   get #bytes(): number {
     return this.headers.reduce((sum, text) => sum + text.length, 0);
   }
@@ -191,8 +199,11 @@ function isSetMeta(name: string): boolean {
   return name.length > PREFIX.length && name.slice(0, PREFIX.length).toLowerCase() === PREFIX;
 }
 
-/** Whether an answer has such a field. */
-export function setsMeta(headers: RawHeaders): boolean {
-  for (let i = 0; i < headers.length; i += 2) if (isSetMeta(headers[i] as string)) return true;
+/** Whether an answer has such a field: any, or the one of this name, in lower case. */
+export function setsMeta(headers: RawHeaders, meta?: string): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (isSetMeta(name) && (meta === undefined || name.slice(PREFIX.length).toLowerCase() === meta)) return true;
+  }
   return false;
 }

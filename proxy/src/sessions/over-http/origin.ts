@@ -1,6 +1,7 @@
 /** A session's origin that is asked over HTTP (WebSocket-over-HTTP): when a request is made, and what its answer means. */
 import { uncontained } from '@holdfast/control-api';
 import { closeEvent, encodeWsEvents, type RawHeaders, readClose, type WsEvent } from '@holdfast/grip';
+import { MEMBER_META } from '../../channels/presence.js';
 import { faultError, OriginError } from '../../errors.js';
 import type { MessageType } from '../../websocket/message-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner, Refreshable } from '../origin-socket.js';
@@ -80,6 +81,10 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner, Inb
 
   setOwner(owner: OriginSocketOwner): void {
     this.#owner = owner;
+    for (const name of MEMBER_META) {
+      const value = this.#meta?.get(name);
+      if (value !== undefined) owner.subscriptions?.setMeta(name, value);
+    }
   }
 
   /** Asks the origin to take the session; once. A failure is not repeated: the caller has other targets. */
@@ -234,6 +239,9 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner, Inb
     if (this.#meta === undefined && !setsMeta(headers)) return;
     this.#meta ??= new HttpMeta();
     this.#meta.take(headers);
+    for (const name of MEMBER_META) {
+      if (setsMeta(headers, name)) this.#owner?.subscriptions?.setMeta(name, this.#meta.get(name));
+    }
   }
 
   #opened({ events }: EventsAnswer, headers: RawHeaders): void {

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { RestartPause, WorkerMetrics } from '../../../dist/app/workers/worker-pool.js';
+import { RestartPause } from '../../../dist/app/workers/restart-pause.js';
+import { WorkerMetrics } from '../../../dist/app/workers/worker-pool.js';
 import { Metrics } from '../../../dist/telemetry/metrics.js';
 import type { MetricsSnapshot } from '../../../dist/telemetry/series/series.js';
 

@@ -25,6 +25,36 @@ t.test('over HTTP: an item in all formats, Published, exit 0', async (t) => {
   t.same(await fixture.next(), everything);
 });
 
+t.test('what the receipt says that is worth a line is on standard error', async (t) => {
+  const fixture = await startPublishFixture(t);
+  const nobody = 'Note: the item reached nobody.\n';
+  t.same(await publish(t, ours, ['--spec', fixture.http, 'nobody', 'x']), { ...done, stderr: nobody });
+  const answers = [
+    { items: [{ duplicate: true, warnings: ['unknown member "x" of the item', 5] }] },
+    { items: [null] },
+    { items: 'x' },
+    {},
+  ];
+  const server = createServer((_request, response) => response.end(JSON.stringify(answers.shift())));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const spec = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { stdout, stderr } = await publish(t, ours, ['--spec', spec, 'c', 'x']);
+  t.equal(stdout, 'Published\n');
+  t.match(stderr, /^Note: .* a moment ago: the item\.\nWarning: unknown member "x" of the item\.\n$/);
+  for (const _ of [1, 2, 3])
+    t.same(await publish(t, ours, ['--spec', spec, 'c', 'x']), done, 'of others nothing is believed');
+});
+
+t.test('several channels: one item goes to all of them, and each that nobody is on is named', async (t) => {
+  const fixture = await startPublishFixture(t);
+  const args = ['--channel', 'nobody', '--channel', 'none', 'c', 'x'];
+  const stderr = 'Note: items[1], items[2] reached nobody.\n';
+  t.same(await publish(t, ours, ['--spec', fixture.http, ...args]), { ...done, stderr });
+  t.same(await publish(t, ours, ['--spec', fixture.zeromq, ...args]), done);
+  t.same([await fixture.next(), await fixture.next()], [everything, everything]);
+});
+
 t.test('over ZeroMQ: the same item, and the process ends once it is written', async (t) => {
   const fixture = await startPublishFixture(t);
   t.same(await publish(t, ours, ['--spec', fixture.zeromq, 'c', 'x']), done);

@@ -146,5 +146,5 @@ t.test('a stream whose client does not read is cut', async (t) => {
 
 t.test('publishers that know nothing of views are answered as before', async (t) => {
   t.match(await ask(t, `${holdfast.control}/`), { status: 200, text: 'Pushpin API\n' });
-  t.match(await ask(t, `${holdfast.control}/connections`), { status: 404, text: 'Not Found\n' });
+  t.match(await ask(t, `${holdfast.control}/connections/`), { status: 404, text: 'Not Found\n' });
 });

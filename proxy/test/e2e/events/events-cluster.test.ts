@@ -1,4 +1,4 @@
-/** Events of three nodes that share a Redis: decided over all of them, whichever ends. */
+/** Events of three nodes that share a Redis: decided over all of them, whichever ends, and however many clients leave at once. */
 import t, { type Test } from 'tap';
 import { type Answer, open } from '../../kit/clients/http-client.js';
 import { EventReceiver, isOrdered } from '../../kit/event-receiver.js';
@@ -60,6 +60,39 @@ t.test('who goes from one node to another makes no event', async (t) => {
   await until('vacated', () => of('moving').length === 2);
 });
 
+t.test(
+  'many clients that leave at once make a few posts, and each channel is vacated once, though Redis answers late',
+  async (t) => {
+    const names = Array.from({ length: 10_000 }, (_, n) => `many-${n}`);
+    const parts = Array.from({ length: 100 }, (_, n) => names.slice(n * 100, (n + 1) * 100));
+    const [firstEvent, firstPost] = [receiver.total, receiver.posts.length];
+    const all = (what: string, count: number) =>
+      until(
+        what,
+        () => receiver.total - firstEvent >= count,
+        () => `${receiver.total - firstEvent} of ${count}`,
+      );
+    const clients = await Promise.all(parts.map((part) => client(t, one, part)));
+    await all('all are occupied', names.length);
+    const leaving = receiver.posts.length;
+    // The first reports, after the delay of 1 s, are given up before they are answered.
+    await redis.call('CLIENT', 'PAUSE', '4000');
+    for (const answer of clients) answer.drop();
+    await all('all are vacated', 2 * names.length);
+    const seen = new Map<unknown, string>();
+    for (const { channel, type } of receiver.posts.slice(firstPost).flatMap(({ events }) => events)) {
+      seen.set(channel, `${seen.get(channel) ?? ''}${type} `);
+    }
+    t.strictSame(
+      names.filter((name) => seen.get(name) !== 'channel_occupied channel_vacated '),
+      [],
+    );
+    t.equal(seen.size, names.length);
+    const posts = receiver.posts.length - leaving;
+    t.ok(posts <= 300, `${posts} posts for ${names.length} events`);
+  },
+);
+
 t.test('of a node that is killed, what it alone had is vacated, once, and nothing else', async (t) => {
   const lonely = ['lonely-1', 'lonely-2', 'lonely-3'];
   await client(t, three, [...lonely, 'both', 'saved']);
@@ -86,4 +119,6 @@ t.test('the numbers of each channel have grown all the time', async (t) => {
     );
   }
   t.ok(isOrdered(bySeq));
+  const many = bySeq.filter(({ channel }) => String(channel).startsWith('many-'));
+  t.equal(many.length, 20_000, 'and none of the many has had more events since');
 });

@@ -50,7 +50,7 @@ t.test('every option and fast path that these pages name is one', async (t) => {
   const keys = (page: string, row: RegExp) => [...text('docs', page).matchAll(row)].map(([, key]) => key);
   const options = new Set<string | undefined>([
     ...keys('config.md', /^\| `(\w+)` \|/gm),
-    ...keys('routes.md', /^\| `(\w+)=/gm),
+    ...keys('routes.md', /^\| (?:`[^`|]*`, )*`(\w+)[=`]/gm),
     ...fastPaths,
   ]);
   const named = [

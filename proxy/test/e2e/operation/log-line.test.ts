@@ -32,7 +32,9 @@ t.test('with a pushpin.conf, lines are text: [LEVEL] date time [part] message', 
   await child.line(new RegExp(`^${STAMP} ${request}\n`, 'm'));
 
   const stream = await open(t, `${clients}/stream`);
-  await child.line(new RegExp(`^${STAMP} \\[proxy\\] GET http://${host}/stream -> ${origin.target} accept\n`, 'm'));
+  await child.line(
+    new RegExp(`^${STAMP} \\[proxy\\] GET http://${host}/stream -> ${origin.target} accept id=\\S+\n`, 'm'),
+  );
   await holdfast.publish(streamItem('room', 'item\n'), {
     channel: 'room',
     formats: { 'http-stream': { action: 'close' } },
@@ -59,9 +61,9 @@ t.test('a retry for a held client is marked in its line', async (t) => {
   const holdfast = await startHoldfast(t, { config: conf(), routes: [`* ${origin.target}`] });
   const poll = open(t, `${holdfast.clients}/poll`);
   poll.catch(() => {});
-  await holdfast.child.line(/\/poll -> \S+ accept\n/);
+  await holdfast.child.line(/\/poll -> \S+ accept id=\S+\n/);
   await fetch(`${holdfast.control}/recover/`, { method: 'POST' });
-  await holdfast.child.line(/\/poll -> \S+ accept retry\n/);
+  await holdfast.child.line(/\/poll -> \S+ accept id=\S+ retry\n/);
 });
 
 t.test('log levels: a part may differ, and a route may keep its requests out of the log', async (t) => {

@@ -48,10 +48,15 @@ const examples = [
     good: { status: 200, headers: { 'grip-hold': 'stream' } },
     missing: { status: 501 },
   },
-  ...['chat/server.mjs', 'chat-lambda/runner.mjs'].map((path) => ({
-    path,
+  ...[
+    ['chat/server.mjs', '/rooms/blue'],
+    ['chat-lambda/runner.mjs', '/rooms/blue'],
+    ['fanloop/server.mjs', '/ws'],
+    ['user-messages/server.mjs', '/ws?userId=ann'],
+  ].map(([file = '', path = '']) => ({
+    path: file,
     of: {
-      path: '/rooms/blue',
+      path,
       method: 'POST',
       body: 'OPEN\r\n',
       headers: {

@@ -46,6 +46,7 @@ export function gripFields(random: Random, token: string): string[] {
     () => `Grip-Hold: ${random.once(6) ? oddValue(random) : random.pick(['response', 'stream'])}`,
     () => `Grip-Channel: ${random.list(1, random.pick([1, 2, 30]), () => channelOf(random, token)).join(', ')}`,
     () => `Grip-Timeout: ${random.pick(oddNumbers)}`,
+    () => `Grip-Expires: ${random.pick([...oddNumbers, '1', 'Sun, 06 Nov 1994 08:49:37 GMT', oddValue(random)])}`,
     () =>
       `Grip-Keep-Alive: ${random.pick(['\\n; format=cstring; timeout=1', 'x; format=base64', 'eA==; format=base64; timeout=1; mode=interval', '\\; format=cstring', '; timeout=0', oddValue(random)])}`,
     () => `Grip-Expose-Headers: ${random.pick(['X-A', '', ',', '*', oddValue(random)])}`,

@@ -35,7 +35,7 @@ export class RedisCommands {
   #awaySince: number | undefined;
   /** The same as a stamp. */
   #awayAt: number;
-  #wasReady = false;
+  #opened = 0;
   #waiting: Array<() => void> = [];
 
   constructor(options: RedisCommandsOptions) {
@@ -52,6 +52,11 @@ export class RedisCommands {
   /** Since when nothing can be sent, by the monotonic clock; undefined while it can. */
   get awaySince(): number | undefined {
     return this.#awaySince;
+  }
+
+  /** How many connections there have been: what is known of one server need not hold for the next. */
+  get opened(): number {
+    return this.#opened;
   }
 
   /** For probes; undefined while commands can be sent. */
@@ -95,8 +100,7 @@ export class RedisCommands {
   }
 
   onReady(): void {
-    if (this.#wasReady) this.#options.events.reconnected('commands');
-    this.#wasReady = true;
+    if (this.#opened++ > 0) this.#options.events.reconnected('commands');
     this.#awaySince = undefined;
     this.#options.log.info({ redis: this.#options.name }, 'redis is there');
     const waiting = this.#waiting;

@@ -221,7 +221,7 @@ function refusalBy(part: BatchPart | undefined, error: unknown): ControlError {
 
 /** Replies of Redis that pass with time; any error that is not a reply comes from the connection, and passes too. */
 const PASSING =
-  /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOREPLICAS|OOM|UNBLOCKED|-?MISCONF)\b/;
+  /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOREPLICAS|OOM|UNBLOCKED|PREFIXES|-?MISCONF)\b/;
 
 function canPass(error: unknown): boolean {
   return !(error instanceof Error) || error.name !== 'ReplyError' || PASSING.test(error.message);

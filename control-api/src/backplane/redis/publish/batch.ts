@@ -1,6 +1,12 @@
 /** How messages are put together into batches: by channel, and not too many in one. */
+import type { Item } from '@holdfast/grip';
 import type { Acceptance, Message } from '../../backplane.js';
 import { BATCH_CHARS, BATCH_MESSAGES } from '../limits.js';
+
+/** The end of several payloads, which is the same object where it is the same text. */
+export interface Tail {
+  readonly text: string;
+}
 
 /** A message on its way into Redis. */
 export interface BatchEntry {
@@ -8,6 +14,10 @@ export interface BatchEntry {
   /** That of the item, given or made; one made for a recover. */
   readonly id: string;
   readonly payload: string;
+  /** The two parts of the payload where others have the same end: that is sent once. */
+  readonly shared: { readonly head: string; readonly tail: Tail } | undefined;
+  /** In a feed: the item as its channel gets it. */
+  readonly fedFrom?: Item;
   /** What became of it; undefined until that is known, and for good where it was refused. */
   acceptance: Acceptance | undefined;
 }

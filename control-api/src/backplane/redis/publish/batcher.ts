@@ -9,9 +9,11 @@ import { partitionOf, type RedisKeys } from '../keys.js';
 import { PAYLOAD_CHARS, PUBLISH_QUEUE_CHARS, PUBLISH_QUEUE_MESSAGES } from '../limits.js';
 import type { Batch, BatchEntry } from './batch.js';
 import { BatchQueue } from './batch-queue.js';
+import { feedsOf, PublishedPrefixes, withFeeds } from './feeds.js';
 import {
   type ChannelItems,
   type ChannelResult,
+  isForOtherPrefixes,
   type PublishSettings,
   parsePublished,
   publishCall,
@@ -34,12 +36,14 @@ export interface PublishBatcherOptions {
 export class PublishBatcher {
   readonly #options: PublishBatcherOptions;
   readonly #queues = new Map<number, BatchQueue>();
+  readonly #prefixes: PublishedPrefixes;
   #batches = 0;
   #messages = 0;
   #chars = 0;
 
   constructor(options: PublishBatcherOptions) {
     this.#options = options;
+    this.#prefixes = new PublishedPrefixes(options.commands, options.keys);
   }
 
   /** Resolves with an acceptance per entry, in order; rejects as `Backplane.publish` does. */
@@ -116,7 +120,19 @@ export class PublishBatcher {
     return queue;
   }
 
-  async #send({ number, parts }: Batch): Promise<ChannelResult[]> {
+  /** Where the prefixes have changed they are read, and the batch is made anew: Redis has done nothing of it. */
+  async #send(batch: Batch): Promise<ChannelResult[]> {
+    try {
+      return await this.#sendOnce(batch);
+    } catch (error) {
+      if (!isForOtherPrefixes(error)) throw error;
+      const channel = batch.parts[0]?.channel;
+      await this.#prefixes.read(this.#options.settings.sharded && channel !== undefined ? partitionOf(channel) : 0);
+      return this.#sendOnce(batch);
+    }
+  }
+
+  async #sendOnce({ number, parts }: Batch): Promise<ChannelResult[]> {
     const { commands, keys, settings } = this.#options;
     const channels = parts.map(
       ({ channel, entries }): ChannelItems => ({
@@ -125,7 +141,18 @@ export class PublishBatcher {
       }),
     );
     const place = settings.sharded ? channels[0]?.keys.batch(settings.node) : keys.batch(settings.node);
-    const { script, keys: names, args } = publishCall(place ?? '', number, channels, settings);
-    return parsePublished(await commands.run(script, names, args), channels);
+    const partition = settings.sharded ? (channels[0]?.keys.partition ?? 0) : 0;
+    const { version, prefixes } = this.#prefixes.of(partition);
+    const feeds = feedsOf(parts, prefixes, keys, partition);
+    const all = feeds.length === 0 ? channels : [...channels, ...feeds];
+    const wanted = { key: keys.prefixes(partition).version, version };
+    const { script, keys: names, args } = publishCall(place ?? '', number, all, settings, wanted);
+    const results = parsePublished(await commands.run(script, names, args), all);
+    if (feeds.length === 0) return results;
+    const fed = results.splice(channels.length);
+    const refusal = fed.find((result) => result instanceof Error);
+    if (refusal !== undefined)
+      this.#options.log.warn({ err: refusal }, 'items do not reach the patterns that they match');
+    return withFeeds(results, feeds, fed);
   }
 }

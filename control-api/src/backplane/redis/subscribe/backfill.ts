@@ -1,7 +1,15 @@
 /** Reads histories: the record of a channel that is subscribed to, what it missed, and the pages of `History`. */
 import type { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
-import type { HistoryPage, HistoryStart, ItemMessage, Message, Position } from '../../backplane.js';
+import {
+  beforeHole,
+  type HistoryPage,
+  type HistoryStart,
+  type ItemMessage,
+  type LastItems,
+  type Message,
+  type Position,
+} from '../../backplane.js';
 import type { RedisCommands } from '../connection/commands.js';
 import type { SubscriberConnection } from '../connection/subscribers.js';
 import { decodePayload } from '../envelope.js';
@@ -16,6 +24,7 @@ import {
   positionsScript,
   type Range,
   rangeScript,
+  removeScript,
   sinceScript,
 } from '../history-scripts.js';
 import type { ChannelKeys } from '../keys.js';
@@ -33,8 +42,10 @@ export interface PendingInterest {
 
 /** One channel. */
 export interface ChannelSubscription {
-  /** Undefined for the internal channel of recovers. */
+  /** Undefined for the internal channel of recovers, and for feeds. */
   readonly channel: string | undefined;
+  /** Of a feed: what the names of its items' channels begin with. */
+  readonly prefix: string | undefined;
   readonly keys: ChannelKeys;
   /** Undefined once interest was withdrawn: what comes is dropped. */
   cursor: ChannelCursor<Message> | undefined;
@@ -206,6 +217,7 @@ export async function readHistory(
   start: HistoryStart,
   limit: number,
 ): Promise<HistoryPage | undefined> {
+  if ('last' in start) return await readLast(backfill, keys, start, limit);
   let after =
     'after' in start
       ? start.after
@@ -223,11 +235,16 @@ export async function readHistory(
     // A limit that the start did not use up lets one too many through.
     if (messages.length >= limit) break;
     if (position.offset !== end.offset + 1 || message?.type !== 'item') return undefined;
-    messages.push(message);
+    if (isForAll(message)) messages.push(message);
     end = position;
   }
   if (messages.length < limit && end.offset < page.top && !page.more) return undefined;
   return { messages, end, complete: end.offset >= page.top };
+}
+
+/** An item for one subscriber is for nobody who comes later: it has its place in the history, and is left out. */
+function isForAll({ item }: ItemMessage): boolean {
+  return item.deliver !== 'one';
 }
 
 /** Where a channel stands in Redis. Rejects as {@link readHistory} does. */
@@ -235,4 +252,52 @@ export async function readHead(commands: RedisCommands, keys: ChannelKeys, metaT
   const [head] = parseHeads(await commands.run(positionsScript, [keys.meta], [metaTtlMs]));
   if (head?.fault !== undefined) throw new Error(head.fault);
   return { epoch: head?.epoch ?? '', offset: head?.top ?? 0 };
+}
+
+/** The last items that are there, without a hole among them. */
+async function readLast(
+  backfill: Backfill,
+  keys: ChannelKeys,
+  { last, before }: LastItems,
+  limit: number,
+): Promise<HistoryPage | undefined> {
+  const from =
+    before === undefined ? { epoch: '', offset: -last } : { ...before, offset: Math.max(1, before.offset - last) };
+  const page = pageOf(await backfill.range(keys, from, Math.min(last, limit)));
+  if (before !== undefined && (before.epoch !== page.epoch || before.offset > page.top + 1)) return undefined;
+  const { epoch } = page;
+  const top = before === undefined ? page.top : before.offset - 1;
+  let messages: (ItemMessage & { readonly position: Position })[] = [];
+  let next = 0;
+  for (const { position, message } of page.arrivals) {
+    if (position.offset > top || messages.length >= limit) break;
+    if (position.offset !== next) messages = [];
+    next = position.offset + 1;
+    if (message?.type !== 'item') messages = [];
+    else if (isForAll(message)) messages.push({ ...message, position });
+  }
+  const end = { epoch, offset: next === 0 ? top : next - 1 };
+  return { messages, end, complete: end.offset >= top };
+}
+
+/** Where a channel stood at a moment by `performance.now`; see `History.head`. Rejects as {@link readHistory} does. */
+export async function readStand(
+  commands: RedisCommands,
+  keys: ChannelKeys,
+  metaTtlMs: number,
+  at: number,
+): Promise<Position> {
+  const [head] = parseHeads(await commands.run(positionsScript, [keys.meta], [metaTtlMs]));
+  if (head === undefined) return { epoch: '', offset: 0 };
+  if (head.fault !== undefined) throw new Error(head.fault);
+  // Redis has looked at its clock before the reply came: the moment was no later than this by that clock, in whole ms.
+  const since = Math.floor(head.now - (performance.now() - at)) - 1;
+  if (head.top === 0 || head.time < since) return { epoch: head.epoch, offset: head.top };
+  const { epoch, before, missing } = parseSince(await commands.run(sinceScript, [keys.meta, keys.stream], [since]));
+  return missing === undefined ? { epoch, offset: before } : beforeHole(epoch, before + 1);
+}
+
+/** See `History.remove`. Rejects as {@link readHistory} does. */
+export async function removeHistory(commands: RedisCommands, keys: ChannelKeys): Promise<void> {
+  await commands.run(removeScript, [keys.stream], []);
 }

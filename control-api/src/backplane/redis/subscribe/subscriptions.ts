@@ -3,6 +3,7 @@ import type { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Message, Position } from '../../backplane.js';
+import type { RedisClaims } from '../claims.js';
 import type { SubscriberConnection, Subscribers } from '../connection/subscribers.js';
 import { decodePayload, parseFrame } from '../envelope.js';
 import { type ConnectionWarnings, FOREIGN_KEY, type RedisEvents } from '../events.js';
@@ -29,6 +30,7 @@ export interface ChannelSubscriptionsOptions {
   readonly keys: RedisKeys;
   readonly subscribers: () => Subscribers;
   readonly backfill: Backfill;
+  readonly claims: Pick<RedisClaims, 'of'>;
   /** Where the messages of a channel go. */
   readonly sink: (subscription: ChannelSubscription) => CursorSink<Message>;
   readonly clock: Clock;
@@ -75,19 +77,35 @@ export class ChannelSubscriptions {
     const known = this.#channels.get(channel);
     if (known?.cursor) return known.pending?.promise;
     if (known) return this.#open(known);
-    const subscription = this.#add(channel, this.#options.keys.channel(channel));
+    const subscription = this.#add(channel, undefined, this.#options.keys.channel(channel));
     this.#channels.set(channel, subscription);
     return this.#open(subscription);
   }
 
   /** Listens to recovers from now on. */
   subscribeToRecovers(): Promise<void> {
-    return this.#open(this.#add(undefined, this.#options.keys.recover()));
+    return this.#open(this.#add(undefined, undefined, this.#options.keys.recover()));
+  }
+
+  /** As {@link subscribe}, for what channels of a partition that begin with a prefix are published to as well. */
+  subscribeToFeed(prefix: string, partition: number): Promise<void> | undefined {
+    if (this.#closed) return Promise.reject(this.#closed);
+    const keys = this.#options.keys.feed(prefix, partition);
+    const known = this.#byTopic.get(keys.topic);
+    if (known?.cursor) return known.pending?.promise;
+    return this.#open(known ?? this.#add(undefined, prefix, keys));
+  }
+
+  unsubscribeFromFeed(prefix: string, partition: number): void {
+    this.#withdraw(this.#byTopic.get(this.#options.keys.feed(prefix, partition).topic));
   }
 
   /** See `Backplane.unsubscribe`. */
   unsubscribe(channel: string): void {
-    const subscription = this.#channels.get(channel);
+    this.#withdraw(this.#channels.get(channel));
+  }
+
+  #withdraw(subscription: ChannelSubscription | undefined): void {
     if (!subscription?.cursor) return;
     subscription.pending?.resolve();
     this.#end(subscription);
@@ -108,10 +126,15 @@ export class ChannelSubscriptions {
       return true;
     }
     const { position, payload, acceptedAt } = parsed;
-    const { id, message, fault } = decodePayload(payload, position);
+    const envelope = decodePayload(payload, position);
+    const { id } = envelope;
+    const message = this.#options.claims.of(envelope, acceptedAt);
     if (message === undefined) {
       this.#options.events.unreadable();
-      this.#options.log.error({ channel: subscription.channel, fault }, 'a message in redis cannot be read');
+      this.#options.log.error(
+        { channel: subscription.channel, fault: envelope.fault },
+        'a message in redis cannot be read',
+      );
     }
     cursor.live({ position, id, size: payload.length, message, acceptedAt });
     this.#options.backfill.schedule(subscription);
@@ -193,9 +216,10 @@ export class ChannelSubscriptions {
     for (const timer of [this.#sweep, this.#retry, this.#check]) this.#options.clock.clear(timer);
   }
 
-  #add(channel: string | undefined, keys: ChannelKeys): ChannelSubscription {
+  #add(channel: string | undefined, prefix: string | undefined, keys: ChannelKeys): ChannelSubscription {
     const subscription: ChannelSubscription = {
       channel,
+      prefix,
       keys,
       cursor: undefined,
       pending: undefined,
@@ -245,7 +269,7 @@ export class ChannelSubscriptions {
       if (since > due) break;
       this.#leaving.delete(subscription);
       this.#byTopic.delete(subscription.keys.topic);
-      this.#channels.delete(subscription.channel ?? '');
+      if (subscription.channel !== undefined) this.#channels.delete(subscription.channel);
       if (subscription.connection) add(groups, subscription.connection, subscription);
     }
     const { sharded } = this.#options.subscribers();

@@ -11,7 +11,7 @@ const keys = new RedisKeys('hf');
 const MANY = (PARTITIONS + 40) * CHANNELS_PER_COMMAND;
 
 function subscriptionTo(channel: string): ChannelSubscription {
-  const none = { cursor: undefined, pending: undefined, connection: undefined };
+  const none = { prefix: undefined, cursor: undefined, pending: undefined, connection: undefined };
   return { channel, keys: keys.channel(channel), reading: false, ...none };
 }
 

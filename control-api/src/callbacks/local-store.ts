@@ -1,8 +1,7 @@
 /** {@link CallbackStore} of a node that is alone: callbacks and what waits for them are in its memory, and gone with it. */
 import { randomBytes } from 'node:crypto';
 import { itemBytes } from '@holdfast/grip';
-import type { Backplane, ItemMessage } from '../backplane/backplane.js';
-import { isForCallback } from '../backplane/callback-items.js';
+import { type Backplane, type ItemMessage, isForCallbacks } from '../backplane/backplane.js';
 import { callbacksFull } from '../errors.js';
 import type { Callback, CallbackRecord, CallbackStatus } from './callback.js';
 import { renewedStatus } from './callback.js';
@@ -146,7 +145,7 @@ export class LocalCallbacks implements CallbackStore, CallbackWork {
 
   #take(message: ItemMessage): void {
     const { item } = message;
-    if (!isForCallback(item)) return;
+    if (!isForCallbacks(item)) return;
     const { backlogMax } = this.#options;
     for (const kept of this.#channels.get(item.channel) ?? []) {
       kept.queue.push({ message, number: ++this.#numbers });

@@ -65,19 +65,24 @@ export function callbackStoreContract(t: Test, name: string, start: (t: Test) =>
     t.equal((await store.read('a'))?.backlog.items, 0);
   });
 
-  t.test(`${name}: no two items have the same key, and items without the format do not wait`, async (t) => {
-    const { store, publish } = await keeping(t, 'a', 'b');
-    await publish([streamMessage('c-a', 'no'), requestMessage('c-a', '1'), requestMessage('c-a', '2')]);
-    await publish([requestMessage('c-b', '1')]);
-    const keys = new Set<string>();
-    for (const id of ['a', 'a', 'b']) {
-      const next = await waiting(store, id);
-      keys.add(`${id} ${next.item.key}`);
-      await store.done(id, next.item);
-    }
-    t.equal(keys.size, 3);
-    t.equal(await store.next('a'), undefined);
-  });
+  t.test(
+    `${name}: no two items have the same key, and items without the format, or for one client, do not wait`,
+    async (t) => {
+      const { store, publish } = await keeping(t, 'a', 'b');
+      const single = requestMessage('c-a', 'for one client');
+      await publish([{ ...single, item: { ...single.item, deliver: 'one' } }]);
+      await publish([streamMessage('c-a', 'no'), requestMessage('c-a', '1'), requestMessage('c-a', '2')]);
+      await publish([requestMessage('c-b', '1')]);
+      const keys = new Set<string>();
+      for (const id of ['a', 'a', 'b']) {
+        const next = await waiting(store, id);
+        keys.add(`${id} ${next.item.key}`);
+        await store.done(id, next.item);
+      }
+      t.equal(keys.size, 3);
+      t.equal(await store.next('a'), undefined);
+    },
+  );
 
   t.test(`${name}: an item that is published twice under one id waits once`, async (t) => {
     const { store, publish } = await keeping(t, 'a');

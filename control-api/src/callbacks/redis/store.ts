@@ -1,5 +1,5 @@
 /** {@link CallbackStore} of nodes that share a Redis: what is kept there survives them, and one of them at a time sees to each callback. */
-import type { Backplane } from '../../backplane/backplane.js';
+import { type Backplane, isForCallbacks } from '../../backplane/backplane.js';
 import type { RedisConnections } from '../../backplane/redis/connection/connections.js';
 import { CALLBACK_SHARDS, callbackShardOf } from '../../backplane/redis/keys.js';
 import { ControlError, unavailable } from '../../errors.js';
@@ -81,7 +81,7 @@ export class RedisCallbacks implements CallbackStore, CallbackWork {
     this.#listener = listener;
     await this.#options.share.start({
       onMessage: (message) => {
-        if (message.type === 'item' && message.item.formats.httpRequest !== undefined) this.#came(message.item.channel);
+        if (message.type === 'item' && isForCallbacks(message.item)) this.#came(message.item.channel);
       },
       onGap: ({ channel }) => this.#came(channel),
     });

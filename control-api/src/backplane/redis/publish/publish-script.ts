@@ -1,7 +1,6 @@
 /** The script that accepts the items of one channel or many: its text, its arguments, and what its reply says. */
 import type { Item } from '@holdfast/grip';
-import type { Acceptance, Message } from '../../backplane.js';
-import { isForCallback } from '../../callback-items.js';
+import { type Acceptance, isForCallbacks, type Message } from '../../backplane.js';
 import { type Script, script } from '../connection/commands.js';
 import { TIME_MARK } from '../envelope.js';
 import type { ChannelKeys } from '../keys.js';
@@ -251,8 +250,8 @@ export interface ChannelItems {
 }
 
 /** Not where it is fed, as callbacks are on channels; nor where one client gets it. */
-function isForCallbacks({ message, fedFrom }: BatchEntry): boolean {
-  return fedFrom === undefined && message.type === 'item' && isForCallback(message.item);
+function isQueued({ message, fedFrom }: BatchEntry): boolean {
+  return fedFrom === undefined && message.type === 'item' && isForCallbacks(message.item);
 }
 
 /** A call of a script. */
@@ -274,7 +273,7 @@ export function publishCall(
   prefixes: { readonly key: string; readonly version: string },
 ): ScriptCall {
   const { node, historySize, historyTtl, idCacheTtl, sharded, queueSize } = settings;
-  const queues = channels.some(({ entries }) => entries.some(isForCallbacks));
+  const queues = channels.some(({ entries }) => entries.some(isQueued));
   const slack = Math.floor(historyTtl / SLACK);
   const keys = [memory, prefixes.key];
   const args: (string | number)[] = [
@@ -311,7 +310,7 @@ export function publishCall(
       const place = shared && places.get(shared.tail);
       const text = place === undefined ? payload : `${place}\n${shared?.head}`;
       const plain = given === undefined ? '0' : isRemembered ? '2' : '1';
-      const kind = queues && isForCallbacks(entry) ? QUEUED[plain] : plain;
+      const kind = queues && isQueued(entry) ? QUEUED[plain] : plain;
       if (message.type === 'item' && message.item.version !== undefined) versioned.set(message.item, args.length + 1);
       args.push(text, id, kind + conditionOf(message, fedFrom, versioned));
     }

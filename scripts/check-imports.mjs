@@ -19,11 +19,12 @@ const layers = {
   grip: [['errors.ts'], ['wire'], ['filters'], ['instruct'], ['ws'], ['item']],
   'control-api': [
     ['runtime', 'tracing'],
-    ['http', 'stats', 'backplane'],
+    ['http', 'stats', 'backplane', 'webhooks'],
     ['auth', 'cluster', 'zmq'],
     ['occupancy'],
     ['presence'],
     ['views', 'events'],
+    ['callbacks'],
   ],
   proxy: [
     ['runtime'],

@@ -59,6 +59,7 @@ const sections = [
     folders: ['backplane/redis', 'cluster', 'occupancy'].map((name) => `control-api/src/${name}`),
   },
   { title: 'Events', folders: ['control-api/src/events', 'proxy/src/telemetry/events'] },
+  { title: 'Callbacks', folders: ['control-api/src/callbacks', 'control-api/src/webhooks'] },
   {
     title: 'Control API and ZeroMQ',
     folders: ['control-api/src'],

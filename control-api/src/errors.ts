@@ -206,6 +206,25 @@ export const controlErrors = {
     retryAfter: 5,
     meaning: 'As many views are being gathered on this node as it allows.',
   },
+  ERR_CALLBACK_REFUSED: {
+    side: 'client',
+    status: 400,
+    meaning:
+      'A callback was asked for that cannot be: its URL, secret, channels, filters or meta are not as they have to be.',
+  },
+  ERR_CALLBACK_UNKNOWN: {
+    side: 'client',
+    status: 404,
+    text: 'No such subscription.',
+    meaning: 'There is no callback with this id.',
+  },
+  ERR_CALLBACKS_FULL: {
+    side: 'internal',
+    status: 503,
+    text: 'There are too many callbacks.',
+    retryAfter: 60,
+    meaning: 'There are as many callbacks as can be; see limits.md.',
+  },
   ERR_CONTROL_REVOCATIONS: {
     side: 'client',
     status: 503,
@@ -274,6 +293,11 @@ export function refusalOf(isClosed: boolean): ControlError {
   return isClosed
     ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
     : unavailable('The backplane is not started.');
+}
+
+/** The error of one callback too many. */
+export function callbacksFull(): ControlError {
+  return new ControlError('ERR_CALLBACKS_FULL', controlErrors.ERR_CALLBACKS_FULL.text);
 }
 
 /** The error of a second start of a backplane. */

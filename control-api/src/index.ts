@@ -49,6 +49,19 @@ export { decodeMessage, encodeMessage, MessageEncoder } from './backplane/worker
 export { TurnEnd } from './backplane/workers/turn-end.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
 export { type LinkPort, WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
+export type { Callback, CallbackChannel, CallbackRecord, CallbackState, CallbackStatus } from './callbacks/callback.js';
+export { Callbacks, type CallbacksOptions } from './callbacks/callbacks.js';
+export {
+  type AddressPolicy,
+  CallbackDeliverer,
+  type CallbackDelivererOptions,
+  LAST_CALLBACKS_MS,
+} from './callbacks/deliverer.js';
+export { LocalCallbacks } from './callbacks/local-store.js';
+export type { CallbackRequest } from './callbacks/read-callback.js';
+export { RedisCallbacks, type RedisCallbacksOptions } from './callbacks/redis/store.js';
+export type { CallbackDrop, CallbackEnd, CallbackReports } from './callbacks/sender.js';
+export type { Backlog, CallbackListener, CallbackStore, CallbackWork } from './callbacks/store.js';
 export {
   type Cluster,
   type KnownNode,
@@ -73,7 +86,6 @@ export { CustomerEvents, type CustomerEventsOptions, LAST_EVENTS_MS } from './ev
 export { type CustomerEvent, type EventSink, type EventType, eventTypes, isEventType } from './events/event.js';
 export { type EventCounts, type EventDropReason, Outbox, type OutboxOptions } from './events/outbox.js';
 export { type EventReceiver, HttpReceiver, type PostResult } from './events/receiver.js';
-export { type EventKey, readEventKeys, signatures } from './events/signature.js';
 export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
 export { certificateNames } from './http/client-certificate.js';
 export type { ListenAddress } from './http/listen.js';
@@ -163,6 +175,7 @@ export {
 export { byCodeUnits, type Page } from './views/pages.js';
 export { REACH_CHANNELS, REACH_MAX_MS, Reach, type SubscriberCounts } from './views/reach.js';
 export { TokenRevocations } from './views/token-revocations.js';
+export { type EventKey, readEventKeys, signatures } from './webhooks/signature.js';
 export type { Connections } from './zmq/command.js';
 export { type CurveKeyPair, isCurveKey, makeCurveKeyPair, publicCurveKey } from './zmq/curve.js';
 export { parseSpec as checkZeroMqSpec, pushPacket } from './zmq/library.js';

@@ -6,6 +6,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { channelNameFault, type Item, ItemWarnings, parseItems } from '@holdfast/grip';
 import { bodyItem, bodyItemQuery } from './body-item.js';
+import type { Callbacks } from './callbacks/callbacks.js';
+import { callbackRoutes } from './callbacks/routes.js';
 import { connectionRoutes } from './connection-routes.js';
 import {
   type Answer,
@@ -112,6 +114,8 @@ export interface ControlRoutesOptions {
   readonly tokens?: TokenRevocations | undefined;
   /** Of this node; left out, its path is not there. */
   readonly drain?: NodeDrainPort | undefined;
+  /** What is behind /subscriptions; left out, its paths are not there. */
+  readonly callbacks?: Callbacks | undefined;
   /** Bytes of a channel's name in the path of a view, see `channelNameFault`; left out: no limit of its own. */
   readonly channelNameMax?: number;
 }
@@ -123,6 +127,7 @@ export function controlRoutes({
   views,
   tokens,
   drain,
+  callbacks,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
   const parts = { publisher, cluster: views?.cluster, pushInHttpMaxBodySize };
@@ -156,6 +161,7 @@ export function controlRoutes({
       : connectionRoutes({ cluster: views.cluster, channelNameMax, bodyMax: pushInHttpMaxBodySize })),
     ...(tokens === undefined ? [] : [revokeRoute(tokens)]),
     ...(drain === undefined ? [] : drainRoutes(drain)),
+    ...(callbacks === undefined ? [] : callbackRoutes(callbacks)),
   ];
 }
 

@@ -5,6 +5,7 @@ export { CodedError, type ErrorSide, type ErrorTable, GripError, type GripErrorC
 export { ResponseFilter, responseFilter } from './filters/content-filters.js';
 export { type FilterContext, filterNames, isKnownFilter, MAX_FILTERS } from './filters/filter.js';
 export { contentFilterMismatch, type FilterPlan, noFilters, planFilters, runFilters } from './filters/plan.js';
+export type { CallbackInstruct, CallbackStart } from './instruct/callback.js';
 export type { Expires } from './instruct/expires.js';
 export { gripFields, parseInstructHeaders, unknownGripFields } from './instruct/headers.js';
 export {
@@ -33,6 +34,7 @@ export {
   subscriberKinds,
   zeroCounts,
 } from './item/formats.js';
+export type { HttpRequestFormat, HttpRequestSend } from './item/http-request.js';
 export type { HttpResponseFormat, HttpResponseSend } from './item/http-response.js';
 export type { HttpStreamFormat } from './item/http-stream.js';
 export {

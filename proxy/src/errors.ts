@@ -68,6 +68,19 @@ export const proxyErrors = {
     status: 502,
     meaning: 'The body of a GRIP response is longer than `instruct_body_max`. Answered 502.',
   },
+  ERR_REQUEST_CALLBACK: {
+    side: 'origin',
+    status: 502,
+    meaning:
+      'The origin asked for a callback that cannot be: its URL, secret, channels or filters are not as they have to be, or `callbacks` is off. Answered 502.',
+  },
+  ERR_REQUEST_CALLBACK_UNAVAILABLE: {
+    side: 'internal',
+    status: 503,
+    text: 'The subscription could not be made at the moment.',
+    meaning:
+      'The origin asked for a callback, which could not be made or ended: Redis is away, or there are too many of them. Answered 503.',
+  },
   ERR_REQUEST_CLIENT_GONE: {
     side: 'client',
     meaning: 'The client closed its connection before its answer was complete. In the log only.',

@@ -49,6 +49,11 @@ export interface ItemClaim {
   pass(): void;
 }
 
+/** Whether an item waits for callbacks: it has a form for servers, and is for all subscribers; one for a single client goes to nobody else. */
+export function isForCallbacks({ formats, deliver }: Item): boolean {
+  return formats.httpRequest !== undefined && deliver === undefined;
+}
+
 /** All nodes forget what they know about last ids, and bring their holds up to date from the origins. */
 export interface RecoverMessage {
   readonly type: 'recover';

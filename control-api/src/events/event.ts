@@ -13,6 +13,8 @@ export const eventTypes = [
   'item_dropped',
   'gap',
   'target_down',
+  'subscription_parked',
+  'subscription_ended',
 ] as const;
 
 /** One of {@link eventTypes}. */

@@ -70,6 +70,9 @@ export const publishedTo = (
 /** After a question of a browser that was answered by header fields. */
 export const granted: Answer = { status: 200, message: 'OK' };
 
+/** What was made, as a view shows it. */
+export const created = (view: object): Answer => ({ status: 201, message: 'Created', view });
+
 /** What a view shows. */
 export const shown = (view: object): Answer => ({ status: 200, message: 'OK', view });
 
@@ -223,7 +226,7 @@ export function methodNotAllowed(method: string, allowed = 'POST'): Answer {
 }
 
 /**
- * The answer to a request that failed with `error`: 400 with the text of a `GripError`; 413 for too many items; 503 when the node is stopping, or the
+ * The answer to a request that failed with `error`: 400 with the text of a `GripError`; that of a callback by its code; 413 for too many items; 503 when the node is stopping, or the
  * backplane did not accept, so that publishers try again, with the receipts of what it did accept; 500 without details for
  * anything else.
  */
@@ -237,6 +240,7 @@ export function answerTo(error: unknown): Answer {
     };
   if (error instanceof ControlError && error.code === 'ERR_CONTROL_STOPPING') return stopping;
   if (error instanceof ControlError && error.code === 'ERR_CONTROL_ITEMS') return refusal(error.code, error.message);
+  if (error instanceof ControlError && error.code.startsWith('ERR_CALLBACK')) return refusal(error.code, error.message);
   if (error instanceof ControlError && error.code.startsWith('ERR_BACKPLANE_')) {
     return {
       ...refusal(error.code, unavailableText(error)),

@@ -2,6 +2,9 @@
 import { subscriberKinds } from '@holdfast/grip';
 import type { PublishReceipt } from '../publisher.js';
 
+/** Reach is that of connections. */
+const reachedKinds = subscriberKinds.filter((kind) => kind !== 'callback');
+
 /** Items that a line names one by one; the receipts in JSON name all. */
 const MAX_NAMED = 10;
 
@@ -19,7 +22,7 @@ export function receiptNotes(items: readonly PublishReceipt[], silent: readonly 
   const stale = namesOf(items, (receipt) => receipt.stale === true);
   if (stale !== undefined) notes.push(`Note: not sent, as the channel has had this version or a later one: ${stale}.`);
   const reach = items.length === 1 ? items[0]?.reach : undefined;
-  if (reach !== undefined) notes.push(`Reach: ${subscriberKinds.map((kind) => `${reach[kind]} ${kind}`).join(', ')}.`);
+  if (reach !== undefined) notes.push(`Reach: ${reachedKinds.map((kind) => `${reach[kind]} ${kind}`).join(', ')}.`);
   if (silent.length > 0) notes.push(`Note: nodes that did not answer: ${silent.length}.`);
   return notes;
 }

@@ -158,9 +158,11 @@ function addCounts(all: readonly KindCounts[]): KindCounts {
 /** Reads counts by kind; undefined where one is missing or is none. */
 export function readCounts(value: unknown): KindCounts | undefined {
   const given = (value ?? {}) as Record<string, unknown>;
+  if (!subscriberKinds.some((kind) => Object.hasOwn(given, kind))) return undefined;
   const counts = zeroCounts();
   for (const kind of subscriberKinds) {
-    const count = given[kind];
+    // A node of an earlier version knows fewer kinds.
+    const count = Object.hasOwn(given, kind) ? given[kind] : 0;
     if (!isCount(count)) return undefined;
     counts[kind] = count;
   }

@@ -2,6 +2,7 @@
 import { formatKeys, formatRows, itemMembers } from '@holdfast/grip';
 import t from 'tap';
 import {
+  type Callbacks,
   type ChannelHistory,
   type ChannelTaps,
   type ClusterViews,
@@ -24,7 +25,9 @@ const publisher = new Publisher({
 });
 const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps, history: {} as ChannelHistory };
 const tokens = {} as TokenRevocations;
-const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views, tokens, drain: {} as NodeDrainPort });
+const drain = {} as NodeDrainPort;
+const callbacks = {} as Callbacks;
+const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views, tokens, drain, callbacks });
 
 /** The path of a row as the document writes it: Pushpin's paths with the slash that its publishers send. */
 function documented(path: string): string {
@@ -121,6 +124,7 @@ t.test('the members of items are those that are read', async (t) => {
     'http-response': 'HttpResponseFormat',
     'http-stream': 'HttpStreamFormat',
     'ws-message': 'WsMessageFormat',
+    'http-request': 'HttpRequestFormat',
   };
   for (const { name, members } of formats) t.strictSame(names(schemaOf[name]), [...members].sort(), name);
 });

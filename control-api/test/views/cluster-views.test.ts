@@ -18,7 +18,7 @@ import { ManualClock } from '../manual-clock.js';
 import { type Script, ScriptedCluster } from './scripted-cluster.js';
 
 const view = (response: number, stream: number, ws: number, position?: { epoch: string; offset: number }) => ({
-  subscribers: { response, stream, ws },
+  subscribers: { response, stream, ws, callback: 0 },
   ...(position !== undefined && { position }),
 });
 
@@ -40,6 +40,8 @@ t.test('the furthest position of one epoch is shown; where epochs differ none is
 t.test('what is no view of a channel is not read as one', async (t) => {
   const bad = [null, undefined, 1, 'x', {}, { subscribers: {} }, { subscribers: { response: 1, stream: -1, ws: 0 } }];
   for (const answer of bad) t.equal(readChannelView(answer), undefined);
+  const older = { subscribers: { response: 1, stream: 2, ws: 3 } };
+  t.strictSame(readChannelView(older), view(1, 2, 3), 'a node of an earlier version knows fewer kinds');
   t.strictSame(readChannelView({ ...view(1, 2, 3), position: { epoch: 1 }, more: 'x' }), view(1, 2, 3));
 });
 
@@ -68,7 +70,9 @@ async function views(t: Test, scripts: Readonly<Record<string, Script | undefine
   return { ...control, nodes, clock, json };
 }
 
-const counts = (response: number, stream: number, ws: number) => ({ subscribers: { response, stream, ws } });
+const counts = (response: number, stream: number, ws: number) => ({
+  subscribers: { response, stream, ws, callback: 0 },
+});
 const stream = { id: 'i-1', kind: 'stream', client: '127.0.0.1', since: 'then', channels: ['a'], items: 3, waiting: 0 };
 const away = new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'away');
 

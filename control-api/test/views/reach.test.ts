@@ -18,7 +18,7 @@ import { ManualClock } from '../manual-clock.js';
 import { requestBytes } from '../raw-client.js';
 import { type Script, ScriptedCluster } from './scripted-cluster.js';
 
-const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws });
+const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0 });
 const json = { Accept: 'application/json' };
 
 /** A control server in front of such nodes, of which `own` is this one. */

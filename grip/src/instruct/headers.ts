@@ -13,6 +13,7 @@ import {
 } from '../wire/head.js';
 import { parseParams, splitElements } from '../wire/params.js';
 import { parseInteger, textFromWire, trimWire } from '../wire/text.js';
+import { type CallbackWish, parseCallback, withChannels } from './callback.js';
 import { type Expires, parseExpires } from './expires.js';
 import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
@@ -32,6 +33,7 @@ export interface GripHeaders {
   /** Of Grip-Status or, without it, of the response. */
   readonly status: { readonly code: number; readonly reason: string };
   readonly links: Links;
+  readonly callback: CallbackWish | undefined;
   /** Grip-Position: the client is to learn where the channels stand. */
   readonly position: boolean;
   readonly resumeToken: ResumeTokenWish | undefined;
@@ -49,6 +51,7 @@ export const gripFields: readonly string[] = [
   'Grip-Set-Meta',
   'Grip-Status',
   'Grip-Expose-Headers',
+  'Grip-Callback',
   'Grip-Position',
 ];
 
@@ -81,6 +84,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
     meta: parseMeta(headerValues(headers, 'grip-set-meta')),
     status: parseStatus(headerValue(headers, 'grip-status'), head),
     links: parseLinks(headerValues(headers, 'grip-link')),
+    callback: parseCallback(headerValues(headers, 'grip-callback')),
     position: parsePositionWish(headerValue(headers, 'grip-position')),
     resumeToken: parseResumeToken(headerValue(headers, 'grip-resume-token')),
   };
@@ -93,7 +97,7 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
   const fields = parseGripHeaders(head);
-  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status } = fields;
+  const { mode, channels, timeout, keepAlive, expires, meta, links, exposeHeaders, status, callback } = fields;
   const { position, resumeToken } = fields;
   const response = {
     code: status.code,
@@ -101,7 +105,8 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
     headers: clientHeaders(head.headers, exposeHeaders),
   };
   const instruct: Writable<Instruct> = { meta, links, response };
-  if (mode === undefined) instruct.channels = channels;
+  if (callback !== undefined) instruct.callback = withChannels(callback, channels, mode !== undefined);
+  else if (mode === undefined) instruct.channels = channels;
   else instruct.hold = makeHold(mode, channels, timeout, keepAlive, expires);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;
   if (position) instruct.position = true;

@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer';
 import type { Channel } from '../channel.js';
 import type { Writable } from '../wire/fields.js';
 import type { RawHeaders, ResponseHead } from '../wire/head.js';
+import type { CallbackInstruct } from './callback.js';
 import type { Expires } from './expires.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { Links } from './link.js';
@@ -55,11 +56,13 @@ export interface UnknownMember {
 export interface Instruct {
   /** Absent if nothing is to be held: then `response` is relayed, followed by `links.next` if there is one. */
   readonly hold?: Hold;
-  /** Channels named without a hold: the fetch of a next link reports their last ids. Absent if there is a hold. */
+  /** Channels named without a hold: the fetch of a next link reports their last ids. Absent if there is a hold or a callback. */
   readonly channels?: readonly Channel[];
   /** Subscription meta, for filters. Without prototype. */
   readonly meta: Readonly<Record<string, string>>;
   readonly links: Links;
+  /** A server's durable subscription that is made or ended before `response` goes out; never beside a hold. */
+  readonly callback?: CallbackInstruct;
   /** Names in lower case, of the only headers that the client may see; absent if it may see all. */
   readonly exposeHeaders?: readonly string[];
   readonly response: InstructResponse;

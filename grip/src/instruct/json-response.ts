@@ -1,7 +1,7 @@
 /** `code`, `reason` and `headers` of an HTTP response in JSON, for the JSON instruct and the format http-response. */
 import { type Fields, isJsonObject, mistyped, textOf } from '../wire/fields.js';
 import { headerFault, MAX_FINAL_STATUS, MIN_FINAL_STATUS, type RawHeaders, reasonFault } from '../wire/head.js';
-import { wireFromText } from '../wire/text.js';
+import { textFromWire, wireFromText } from '../wire/text.js';
 
 /**
  * `code`: an integer, or a string that holds one, from 200 to 999. Pushpin takes 0 to 199 and sends them, which no
@@ -38,6 +38,14 @@ export function headersField(fields: Fields): RawHeaders {
     if (text === undefined) throw fields.error(`headers contains '${name}' ${mistyped('a string', member)}`);
     return checkedHeader(fields, name, text);
   });
+}
+
+/** The pairs of {@link headersField}, which gives equal headers for them. */
+export function headerPairs(headers: RawHeaders): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < headers.length; i += 2)
+    pairs.push([headers[i] as string, textFromWire(headers[i + 1] as string)]);
+  return pairs;
 }
 
 function headerOfPair(fields: Fields, pair: unknown): [string, string] {

@@ -6,6 +6,7 @@ import { Fields, isJsonObject, type JsonObject } from '../wire/fields.js';
 import { type ResponseHead, reasonPhrase } from '../wire/head.js';
 import { NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { wireFromText } from '../wire/text.js';
+import { type CallbackInstruct, type CallbackWish, callbackOf, withChannels } from './callback.js';
 import { expiresField } from './expires.js';
 import { clientHeaders, type GripHeaders, parseGripHeaders } from './headers.js';
 import {
@@ -37,10 +38,11 @@ export function parseInstructJson(head: ResponseHead, body: Buffer): Instruct {
   const grip = parseGripHeaders(head);
   const document = parseDocument(head.status, body);
   const hold = document.fields('hold');
+  const callback = jsonCallback(document.fields('callback'), hold !== undefined, grip);
   const response = responseOf(document.fields('response'), grip);
   const unknown = unknownMembers(document.object);
   return {
-    ...holdOf(hold, grip),
+    ...(callback === undefined ? holdOf(hold, grip) : { callback }),
     meta: Object.assign(Object.create(null), grip.meta, hold?.stringMap('meta')),
     links: grip.links,
     ...(grip.exposeHeaders && { exposeHeaders: grip.exposeHeaders }),
@@ -65,6 +67,14 @@ function parseDocument(status: number, body: Buffer): Fields {
   }
   if (Array.isArray(document)) throw new GripError('ERR_GRIP_INSTRUCT', 'instruct must be an object');
   return new Fields(document, 'instruct', 'ERR_GRIP_INSTRUCT');
+}
+
+/** That of the document, else that of a header; its channels are added to those of Grip-Channel. */
+function jsonCallback(fields: Fields | undefined, holds: boolean, grip: GripHeaders): CallbackInstruct | undefined {
+  const wish: CallbackWish | undefined = fields === undefined ? grip.callback : callbackOf(fields);
+  if (wish === undefined) return undefined;
+  const named = fields?.has('channels') && wish.action === 'make' ? channelsOf(fields) : [];
+  return withChannels(wish, [...grip.channels, ...named], holds || grip.mode !== undefined);
 }
 
 /** Without a hold in the document, Grip-Hold still decides. */
@@ -143,7 +153,8 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
   };
 }
 
-const INSTRUCT = ['hold', 'response'];
+const INSTRUCT = ['hold', 'response', 'callback'];
+const CALLBACK = ['id', 'url', 'secret', 'ttl', 'channels', 'cancel'];
 const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'expires', 'meta', 'resume-token'];
 const CHANNEL = ['name', 'prev-id', 'filters', 'pattern', 'initial', 'since'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
@@ -170,10 +181,13 @@ export function unknownMembers(document: JsonObject): readonly UnknownMember[] |
   const member = (value: unknown, name: string) =>
     isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
   const hold = member(document, 'hold');
-  const channels = member(hold, 'channels');
+  const callback = member(document, 'callback');
+  const lists = [member(hold, 'channels'), member(callback, 'channels')];
   look(document, 'instruct', INSTRUCT);
   look(hold, 'hold', HOLD);
-  if (Array.isArray(channels)) for (const channel of channels) look(channel, 'channel', CHANNEL);
+  look(callback, 'callback', CALLBACK);
+  for (const channels of lists)
+    if (Array.isArray(channels)) for (const channel of channels) look(channel, 'channel', CHANNEL);
   look(member(hold, 'keep-alive'), 'keep-alive', KEEP_ALIVE);
   look(member(document, 'response'), 'response', RESPONSE);
   return found.length > 0 ? found : undefined;

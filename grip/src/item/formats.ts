@@ -2,11 +2,12 @@
 import { Buffer } from 'node:buffer';
 import type { Writable } from '../wire/fields.js';
 import type { FormatRow } from './format.js';
+import { httpRequest } from './http-request.js';
 import { httpResponse } from './http-response.js';
 import { httpStream } from './http-stream.js';
 import { wsMessage } from './ws-message.js';
 
-const table = { httpResponse, httpStream, wsMessage };
+const table = { httpResponse, httpStream, wsMessage, httpRequest };
 
 /** A row's key: the name of a format as an {@link Formats} has it. */
 export type FormatKey = keyof typeof table;

@@ -1,6 +1,6 @@
 /** The format http-response: what an item does to response holds. */
 import type { Buffer } from 'node:buffer';
-import { codeField, headersField, reasonField } from '../instruct/json-response.js';
+import { codeField, headerPairs, headersField, reasonField } from '../instruct/json-response.js';
 import { Fields, type Writable } from '../wire/fields.js';
 import { type RawHeaders, reasonPhrase } from '../wire/head.js';
 import { readJson } from '../wire/json.js';
@@ -69,13 +69,6 @@ function encode(format: HttpResponseFormat): FormatJson {
   if (format.bodyPatch === undefined) addBytes(json, 'body', format.body);
   else json['body-patch'] = readJson(format.bodyPatch).value;
   return json;
-}
-
-function headerPairs(headers: RawHeaders): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < headers.length; i += 2)
-    pairs.push([headers[i] as string, textFromWire(headers[i + 1] as string)]);
-  return pairs;
 }
 
 function size(format: HttpResponseFormat): number {

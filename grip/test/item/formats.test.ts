@@ -7,6 +7,7 @@ import {
   subscriberKinds,
   zeroCounts,
 } from '../../dist/item/formats.js';
+import { REQUEST_METHOD_MAX, REQUEST_PATH_MAX } from '../../dist/item/http-request.js';
 import { itemToJson, parseItem } from '../../dist/item/item.js';
 import { messageOf } from '../grip-error.js';
 
@@ -14,15 +15,16 @@ const parsers = {
   'http-response': formatRows.httpResponse.parse,
   'http-stream': formatRows.httpStream.parse,
   'ws-message': formatRows.wsMessage.parse,
+  'http-request': formatRows.httpRequest.parse,
 };
 
 t.test('each format has a name of its own and a kind of subscriber of its own', async (t) => {
   t.strictSame(formatNames, Object.keys(parsers));
-  t.strictSame(subscriberKinds, ['response', 'stream', 'ws']);
+  t.strictSame(subscriberKinds, ['response', 'stream', 'ws', 'callback']);
   t.equal(new Set(formatNames).size, formatKeys.length);
   t.equal(new Set(subscriberKinds).size, formatKeys.length);
-  t.equal(JSON.stringify(zeroCounts()), '{"response":0,"stream":0,"ws":0}');
-  t.equal(listFormats('or'), 'http-response, http-stream or ws-message');
+  t.equal(JSON.stringify(zeroCounts()), '{"response":0,"stream":0,"ws":0,"callback":0}');
+  t.equal(listFormats('or'), 'http-response, http-stream, ws-message or http-request');
 });
 
 t.test('the JSON of each format is the same to the byte, whatever order it was published in', async (t) => {
@@ -52,6 +54,14 @@ t.test('the JSON of each format is the same to the byte, whatever order it was p
     ['ws-message', { 'content-bin': '/w==' }, '{"type":"binary","content-bin":"/w=="}'],
     ['ws-message', { reason: 'é', code: 4001, action: 'close' }, '{"action":"close","code":4001,"reason":"é"}'],
     ['ws-message', { action: 'hint' }, '{"action":"hint"}'],
+    [
+      'http-request',
+      { body: 'é', ...filters, headers: { A: 'é' }, path: '/a?b', method: 'PUT' },
+      '{"method":"PUT","path":"/a?b","headers":[["A","é"]],"content-filters":["a","b"],"body":"é"}',
+    ],
+    ['http-request', {}, '{"method":"POST","body":""}'],
+    ['http-request', { 'body-bin': '/w==', path: '' }, '{"method":"POST","body-bin":"/w=="}'],
+    ['http-request', { action: 'close', path: 1 }, '{"action":"close"}'],
   ];
   for (const [name, published, json] of table) {
     const { formats } = itemToJson(parseItem({ channel: 'c', formats: { [name]: published } }));
@@ -235,6 +245,24 @@ t.test('what is wrong with a format is an error of the publisher, with its text'
       "'ws-message' contains 'reason' with wrong type: expected a string, got null",
     ],
   ];
+  const badPath = "'http-request' contains 'path' with invalid value: must be ";
+  const form = `${badPath}printable ASCII without '#' and '\\', that begins with '/' or '?'`;
+  for (const path of ['x', 'http://evil', '/a b', '/a#b', '/a\\b', '/é', '/a\r\nHost: b', '@evil'])
+    table.push(['http-request', { path }, form]);
+  for (const path of ['/..', '/a/../b', '/%2e%2E/b', '/.', '/a/.%2e?x'])
+    table.push(['http-request', { path }, `${badPath}without the segments '.' and '..'`]);
+  table.push(
+    ['http-request', { path: `/${'a'.repeat(REQUEST_PATH_MAX)}` }, `${badPath}of at most 2048 characters`],
+    ['http-request', { path: 1 }, "'http-request' contains 'path' with wrong type: expected a string, got a number"],
+    ['http-request', { body: 1 }, "'http-request' contains 'body' with wrong type: expected a string, got a number"],
+    ['http-request', { headers: { 'X-A': 'a\r\nB: c' } }, "header 'X-A' contains a control character"],
+  );
+  for (const method of ['', 'GE T', 'GET\r\n', 'x'.repeat(REQUEST_METHOD_MAX + 1)]) {
+    const must = "'http-request' contains 'method' with invalid value: must be the name of a method";
+    table.push(['http-request', { method }, must]);
+  }
+  for (const method of ['CONNECT', 'trace'])
+    table.push(['http-request', { method }, `'http-request' contains 'method' "${method}", which is not sent`]);
   for (const [name, value, message] of table) {
     t.equal(
       messageOf('ERR_GRIP_ITEM', () => parsers[name](value)),

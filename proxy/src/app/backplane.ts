@@ -2,14 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import {
   type Backplane,
+  type CallbackStore,
+  type CallbackWork,
   type Cluster,
   type Containment,
   IdCache,
   LocalBackplane,
+  LocalCallbacks,
   LocalHistory,
   LocalOccupancy,
   type Occupancy,
   RedisBackplane,
+  RedisCallbacks,
   RedisNodes,
   RedisOccupancy,
   RedisRevocations,
@@ -33,6 +37,8 @@ export interface ClusterAccess {
   readonly cluster: Cluster;
   /** Counts one set of members over all nodes, which are kept for so many ms after their last connection; see `Occupancy`. */
   readonly occupancy: (set: string, delay: number) => Occupancy;
+  /** Keeps callbacks, over this share of the backplane; made at most once. */
+  readonly callbacks: (share: Backplane) => CallbackStore & CallbackWork;
   /** What nodes that start later are to know; used after the backplane was started. */
   readonly revocations: RevocationStore;
   /** Lets go of what else was opened; after the backplane is closed. */
@@ -74,7 +80,10 @@ function makeStandalone(
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
   const occupancy = (_: string, delay: number) => new LocalOccupancy({ clock, delay });
   const revocations = new Revocations(clock);
-  return { backplane, cluster: new StandaloneNode(clock), occupancy, revocations, close: () => routes.close() };
+  const backlogMax = config.callbacksBacklogMax;
+  const callbacks = (share: Backplane) => new LocalCallbacks({ share, backlogMax });
+  const cluster = new StandaloneNode(clock);
+  return { backplane, cluster, occupancy, revocations, callbacks, close: () => routes.close() };
 }
 
 function makeRedis(
@@ -93,6 +102,7 @@ function makeRedis(
     historySize,
     historyTtl,
     idCacheTtl,
+    queueSize: config.callbacksBacklogMax,
     clock,
     random: Math.random,
     faults,
@@ -105,7 +115,9 @@ function makeRedis(
   const occupancy = (set: string, delay: number) =>
     new RedisOccupancy({ connections, set, node, clock, delay, log: log.child('nodes') });
   const revocations = new RedisRevocations(connections, clock);
-  return { backplane, cluster, occupancy, revocations, close: () => {} };
+  const callbacks = (share: Backplane) =>
+    new RedisCallbacks({ connections, share, node, clock, log: log.child('callbacks'), faults });
+  return { backplane, cluster, occupancy, revocations, callbacks, close: () => {} };
 }
 
 function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {

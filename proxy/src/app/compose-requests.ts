@@ -28,6 +28,7 @@ import type { Origin } from '../origin/port.js';
 import { TestOrigin } from '../origin/test-target.js';
 import { OriginWarnings } from '../origin/warnings.js';
 import { Admission } from '../request/admission.js';
+import type { CallbackOffice } from '../request/callback-order.js';
 import type { RequestDeps } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
@@ -70,6 +71,8 @@ export interface RequestPathDeps {
   readonly originTimes: OriginTimes;
   /** Undefined where traces are not followed. */
   readonly tracing: Tracing | undefined;
+  /** Undefined where there are no callbacks. */
+  readonly callbacks: CallbackOffice | undefined;
 }
 
 /** Makes what every exchange, hold and session is given. */
@@ -200,6 +203,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     forwarder,
     holds,
     sessions,
+    callbacks: around.callbacks,
     clock,
     events: telemetry.requests,
     originAnswered: (route, ms) => originTimes.answered(route.id, ms),

@@ -26,6 +26,7 @@ import type { TicketKeys } from '../edge/ticket-keys.js';
 import { TlsCertificates } from '../edge/tls-certificates.js';
 import { makeReplay } from '../history/replay.js';
 import { OriginClient } from '../origin/client.js';
+import type { CallbackOffice } from '../request/callback-order.js';
 import type { RequestDeps } from '../request/request-deps.js';
 import { RequestHandler } from '../request/request-handler.js';
 import { pollFile } from '../routes/file-watch.js';
@@ -91,6 +92,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly events?: EventSink | undefined;
   /** Left out: traces are not followed. */
   readonly tracing?: Tracing | undefined;
+  /** Makes and ends callbacks. Left out: there are none. */
+  readonly callbacks?: CallbackOffice | undefined;
 }
 
 /** The parts of a data plane: those that it starts and stops, and what its edges and requests are given. */
@@ -197,6 +200,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     traffic: metrics.traffic,
     originTimes: metrics.origins,
     tracing,
+    callbacks: deps.callbacks,
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
   const handler = new RequestHandler(requests, sockjs);

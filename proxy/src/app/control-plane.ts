@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   BackplaneHub,
+  type Callbacks,
   CauseLog,
   ChannelHistory,
   ChannelTaps,
@@ -30,11 +31,13 @@ import type { Config } from '../config/config.js';
 import { CurveClients } from '../config/files/curve-clients.js';
 import { hasKeys } from '../config/files/keys-file.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
+import type { CallbackOffice } from '../request/callback-order.js';
 import { type Clock, guardedClock, type Timer } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
+import { callbackOffice, makeCallbacks } from './callbacks.js';
 import { ControlKeys } from './control-keys.js';
 import { makeCustomerEvents } from './customer-events.js';
 import type { NodeDrain } from './drain/node-drain.js';
@@ -67,6 +70,8 @@ export class ControlPlane {
   readonly hub: BackplaneHub;
   /** Undefined where the customer's own system is sent none. */
   readonly events: CustomerEvents | undefined;
+  /** What carries out what origins ask for; undefined where there are no callbacks. */
+  readonly callbackOffice: CallbackOffice | undefined;
   readonly zeromq: ZeroMqSockets;
   /** What serves clients takes shares of it. */
   readonly presence: Presence;
@@ -83,6 +88,7 @@ export class ControlPlane {
   /** Undefined where callers need none. */
   readonly #keys: ControlKeys | undefined;
   readonly #clusterAccess: ClusterAccess;
+  readonly #callbacks: Callbacks | undefined;
   readonly #announces: boolean;
   /** Tokens of clients that count no more, as far as this node knows. */
   readonly revocations: Revocations;
@@ -141,6 +147,15 @@ export class ControlPlane {
       log: log.child('backplane'),
       faults,
     });
+    this.#callbacks = makeCallbacks(config, {
+      store: () => this.#clusterAccess.callbacks(this.hub.share({ watches: true })),
+      events,
+      log: log.child('callbacks'),
+      metrics,
+      faults,
+      clock: this.#clock,
+    });
+    this.callbackOffice = this.#callbacks && callbackOffice(this.#callbacks);
     this.#keys = hasKeys(config)
       ? new ControlKeys({
           config,
@@ -189,11 +204,14 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#clusterAccess.cluster.join(new LocalNode(this.#id, this.#clock, this.#serving, this.revocations));
+    await this.#clusterAccess.cluster.join(
+      new LocalNode(this.#id, this.#clock, this.#serving, this.revocations, this.#callbacks),
+    );
     // Nobody is served before they are known.
     await this.#syncRevocations();
     if (this.#announces) this.presence.start();
     this.events?.start();
+    await this.#callbacks?.start();
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
@@ -249,6 +267,7 @@ export class ControlPlane {
     this.#clock.clear(this.#syncing);
     await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
+    await this.#callbacks?.close();
     await Promise.all([this.presence.close(), this.events?.close()]);
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
@@ -327,6 +346,7 @@ export class ControlPlane {
       },
       tokens: this.#tokens,
       drain: this.#drain,
+      callbacks: this.#callbacks,
       access: this.#keys?.access,
       events: this.#metrics,
       log: this.#log.child('control'),

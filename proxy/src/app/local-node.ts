@@ -1,6 +1,7 @@
 /** The node as the others of its system see it. */
 import { hostname } from 'node:os';
 import {
+  type Callbacks,
   mergeAnswers,
   type NodeMember,
   type NodeState,
@@ -18,8 +19,16 @@ export class LocalNode implements NodeMember {
   readonly #startedAt: number;
   readonly #serving: () => Serving;
   readonly #revocations: Revocations;
+  readonly #callbacks: Callbacks | undefined;
 
-  constructor(id: string, clock: Clock, serving: () => Serving, revocations: Revocations) {
+  constructor(
+    id: string,
+    clock: Clock,
+    serving: () => Serving,
+    revocations: Revocations,
+    callbacks: Callbacks | undefined,
+  ) {
+    this.#callbacks = callbacks;
     this.#id = id;
     this.#revocations = revocations;
     this.#startedAt = clock.wall();
@@ -43,6 +52,9 @@ export class LocalNode implements NodeMember {
     // For workers that start later.
     if (question.about === 'revoke')
       for (const revocation of readRevocations(question.revocations)) this.#revocations.add(revocation);
-    return mergeAnswers(question, await this.#serving().answers(question));
+    const answers = await this.#serving().answers(question);
+    const callbacks = question.about === 'channel' ? this.#callbacks?.countOn(question.name) : undefined;
+    if (callbacks === undefined) return mergeAnswers(question, answers);
+    return mergeAnswers(question, [...answers, { subscribers: { callback: callbacks } }]);
   }
 }

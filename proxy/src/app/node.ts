@@ -124,7 +124,7 @@ export class HoldfastNode {
   }
 
   #makeServing(config: Config, metrics: Metrics, overrides: Overrides): Serving {
-    const { hub, events, presence, zeromq: statsSink } = this.#control;
+    const { hub, events, presence, callbackOffice: callbacks, zeromq: statsSink } = this.#control;
     const count = processesFor(config);
     if (count > 1) {
       return new WorkerPool({
@@ -136,6 +136,7 @@ export class HoldfastNode {
         statsSink,
         presence,
         events,
+        callbacks,
         revocations: () => this.#control.revocations.list(),
         log: this.#log.child('workers'),
       });
@@ -151,6 +152,7 @@ export class HoldfastNode {
       statsSink,
       presence: presence.share(),
       events,
+      callbacks,
       instance,
       isShared: false,
     });

@@ -66,6 +66,11 @@ export class Delivery implements Forms {
     return this.item.formats.wsMessage;
   }
 
+  /** How the item goes to callbacks, if at all: not by way of this node's subscribers. */
+  get callback(): FormatFor<'callback'> | undefined {
+    return this.item.formats.httpRequest;
+  }
+
   /** Bytes that the item takes in memory while it is kept, all of it counted. Counted at the first use. */
   get bytes(): number {
     this.#bytes ??= itemBytes(this.item);

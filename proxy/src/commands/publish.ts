@@ -7,7 +7,6 @@ import { type PublishReceipt, pushPacket, receiptNotes } from '@holdfast/control
 import {
   encodeTnetstring,
   type FormatName,
-  formatNames,
   MAX_ITEM_CHANNELS,
   MAX_ITEM_WARNINGS,
   readJson,
@@ -101,9 +100,12 @@ interface Publication {
   readonly head: Members;
 }
 
+/** A format that the command publishes: those of Pushpin. */
+type PublishedFormat = Exclude<FormatName, 'http-request'>;
+
 /** How each format is published, as pushpin-publish does: whether `--close` is for it, and its content. */
 const rows: Readonly<
-  Record<FormatName, { readonly closes: boolean; readonly send: (publication: Publication) => Members }>
+  Record<PublishedFormat, { readonly closes: boolean; readonly send: (publication: Publication) => Members }>
 > = {
   'http-response': {
     closes: false,
@@ -116,22 +118,24 @@ const rows: Readonly<
   },
 };
 
+const names = Object.keys(rows) as PublishedFormat[];
+
 /** The formats of `names`, each with what `make` gives. */
-function formatsWith(names: readonly FormatName[], make: (name: FormatName) => Members): Members {
+function formatsWith(names: readonly PublishedFormat[], make: (name: PublishedFormat) => Members): Members {
   return Object.fromEntries(names.map((name) => [name, make(name)]));
 }
 
 function formatsOf(flags: PublishFlags, content: Content | undefined, encoding: ItemEncoding): Members {
   const { hint, close, header = [] } = flags;
-  if (hint) return formatsWith(formatNames, () => ({ action: 'hint' }));
-  const closed = formatNames.filter((name) => rows[name].closes);
+  if (hint) return formatsWith(names, () => ({ action: 'hint' }));
+  const closed = names.filter((name) => rows[name].closes);
   if (close) return formatsWith(closed, () => ({ action: 'close' }));
   if (content === undefined) throw wrong('must specify content');
   const headers = header.map((text) => pair(text, ':', 'header must be in the form "name: value"'));
   const head = { code: codeOf(flags), ...(headers.length > 0 && { headers }) };
   if (flags.patch) return { 'http-response': { ...head, 'body-patch': patchOf(content) } };
   const line = content.verbatim || !flags.eol ? content.bytes : Buffer.concat([content.bytes, newline]);
-  return formatsWith(formatNames, (name) => rows[name].send({ content, line, encoding, head }));
+  return formatsWith(names, (name) => rows[name].send({ content, line, encoding, head }));
 }
 
 /**

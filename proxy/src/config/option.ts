@@ -47,6 +47,7 @@ export const optionGroups = [
   'Delivery',
   'Several nodes',
   'Events',
+  'Callbacks',
   'Logs and metrics',
   'Process',
 ] as const;

@@ -4,6 +4,7 @@
  */
 import { nearest } from '../runtime/legible.js';
 import type { Option, OptionName, OptionValue } from './option.js';
+import { callbackOptions } from './options/callback-options.js';
 import { clientOptions } from './options/client-options.js';
 import { controlOptions } from './options/control-options.js';
 import { deliveryOptions } from './options/delivery-options.js';
@@ -20,6 +21,7 @@ const rows = [
   ...deliveryOptions,
   ...nodeOptions,
   ...eventOptions,
+  ...callbackOptions,
   ...telemetryOptions,
   ...processOptions,
 ] as const;

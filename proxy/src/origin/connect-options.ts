@@ -117,16 +117,19 @@ function isGlobalV6(address: IPv6): boolean {
 }
 
 /**
- * A name look-up for connections to untrusted targets: fails with ERR_ORIGIN_BLOCKED when the name resolves to a
- * private address. The check is on the very address that is then connected to, so a name that changes between check
- * and use (DNS rebinding) does not get past it.
+ * A name look-up that fails with ERR_ORIGIN_BLOCKED when the name resolves to an address that is not allowed. The check is on the very
+ * address that is then connected to, so a name that changes between check and use (DNS rebinding) does not get past it.
  */
-export const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) callback(error, '', 4);
-    else if (addresses.some(({ address }) => isPrivate(address))) {
-      callback(blockedError(), '', 4);
-    } else if (options.all) callback(null, addresses as never);
-    else callback(null, addresses[0]?.address ?? '', addresses[0]?.family ?? 4);
-  });
-};
+export function lookupWithin(isAllowed: (address: string) => boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) callback(error, '', 4);
+      else if (!addresses.every(({ address }) => isAllowed(address))) callback(blockedError(), '', 4);
+      else if (options.all) callback(null, addresses as never);
+      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family ?? 4);
+    });
+  };
+}
+
+/** {@link lookupWithin} for connections to untrusted targets: no private address. */
+export const guardedLookup: LookupFunction = lookupWithin((address) => !isPrivate(address));

@@ -24,7 +24,9 @@ import { describeTarget } from '../origin/send.js';
 import type { Target } from '../routes/target.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 import { relay, StreamSink } from './body-sinks.js';
+import { type CallbackOutcome, orderOf } from './callback-order.js';
 import { type Exchange, type SinkChoice, tooLargeToHold } from './exchange.js';
+import { whenOrdered } from './ordered-answer.js';
 import { askPosition, positioned, WaitingSink, whenPositioned } from './positioned-answer.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -65,6 +67,12 @@ class InstructAnswer {
     }
     const instruct = parseInstructHeaders(head);
     this.#warn(instruct, head.headers);
+    const order = this.#order(instruct);
+    if (order !== undefined) {
+      const sink = new WaitingSink(this.#exchange);
+      whenOrdered(this.#exchange, order, () => sink.open(this.#take(instruct, head, length)));
+      return sink;
+    }
     const position = askPosition(this.#exchange, instruct);
     return position === undefined ? this.#take(instruct, head, length) : this.#wait(position, instruct, head, length);
   }
@@ -89,8 +97,10 @@ class InstructAnswer {
 
   #obeyJson(instruct: Instruct, fields: RawHeaders): void {
     this.#warn(instruct, fields);
+    const order = this.#order(instruct);
     const position = askPosition(this.#exchange, instruct);
-    if (position === undefined) this.#giveJson(instruct);
+    if (order !== undefined) whenOrdered(this.#exchange, order, () => this.#giveJson(instruct));
+    else if (position === undefined) this.#giveJson(instruct);
     else whenPositioned(this.#exchange, position, (token) => this.#giveJson(positioned(instruct, token)));
   }
 
@@ -102,6 +112,16 @@ class InstructAnswer {
       sink.onData(body);
       sink.onEnd();
     }
+  }
+
+  /** Has the callback of an instruct made or ended; undefined where there is none. */
+  #order(instruct: Instruct): Promise<CallbackOutcome> | undefined {
+    const { callbacks, holds } = this.#exchange.deps;
+    const order = orderOf(instruct, this.#scope.route, holds.subscriber.events);
+    if (order === undefined) return undefined;
+    // The origin would take it for made.
+    if (callbacks === undefined) throw new RequestError('ERR_REQUEST_CALLBACK', 'Callbacks are off: set callbacks.');
+    return callbacks(order);
   }
 
   /** Logs what of an instruct has no meaning. `fields` are those of the origin's answer. */

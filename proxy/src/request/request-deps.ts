@@ -24,6 +24,7 @@ import type { SessionDeps } from '../sessions/session-deps.js';
 import type { OriginTraces } from '../tracing/origin-traces.js';
 import type { RequestTraces } from '../tracing/request-traces.js';
 import type { Admission } from './admission.js';
+import type { CallbackOffice } from './callback-order.js';
 
 /** The options of the request path. */
 export interface RequestSettings
@@ -95,6 +96,8 @@ export interface RequestDeps {
   readonly forwarder: Forwarder;
   readonly holds: HoldDeps;
   readonly sessions: SessionDeps;
+  /** Undefined where there are no callbacks. */
+  readonly callbacks?: CallbackOffice | undefined;
   readonly clock: Clock;
   readonly events: RequestEvents;
   /** An origin has answered a request of this route with a head, after so many ms. Left out: it is not measured. */

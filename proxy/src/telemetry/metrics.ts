@@ -22,6 +22,7 @@ import type { EdgeEvents } from '../edge/port.js';
 import type { ReplayEvents } from '../history/replay.js';
 import { ControlRequestCounts } from './control-requests.js';
 import { redisCounts } from './redis-counts.js';
+import { type CallbackCounts, callbackCounts } from './series/callback-counts.js';
 import { ConfigLoads } from './series/config-loads.js';
 import { eventCounts, type ObservedEventCounts } from './series/event-counts.js';
 import { ItemTimes } from './series/item-times.js';
@@ -61,6 +62,7 @@ export class Metrics
   readonly items: ItemTimes;
   readonly configLoads: ConfigLoads;
   readonly events: ObservedEventCounts;
+  readonly callbacks: CallbackCounts;
   readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
   readonly #requestErrors;
   readonly #requestSeconds = new Timings(REQUEST_BUCKETS);
@@ -164,6 +166,7 @@ export class Metrics
     this.items = new ItemTimes(series);
     this.configLoads = new ConfigLoads(series);
     this.events = eventCounts(series);
+    this.callbacks = callbackCounts(series);
     series.addDefaults();
   }
 

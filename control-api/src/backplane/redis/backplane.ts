@@ -24,7 +24,7 @@ import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
 import type { RedisEvents } from './events.js';
 import { RedisKeys } from './keys.js';
-import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
+import { META_TTL_MS, QUEUE_ITEMS, START_PATIENCE_MS } from './limits.js';
 import { PublishBatcher } from './publish/batcher.js';
 import { entriesOf } from './publish/entries.js';
 import { idInFeed } from './publish/feeds.js';
@@ -55,6 +55,8 @@ export interface RedisBackplaneOptions {
   readonly historyTtl: number;
   /** How long the ids of items are remembered, in ms; 0 remembers none. */
   readonly idCacheTtl: number;
+  /** Items that may wait for the callbacks of a channel; at least 1. Left out: {@link QUEUE_ITEMS}. */
+  readonly queueSize?: number;
   readonly clock: Clock;
   /** Between 0 and 1, like Math.random. */
   readonly random: () => number;
@@ -131,6 +133,7 @@ export class RedisBackplane implements Backplane, History, PrefixInterest {
         historyTtl: options.historyTtl,
         idCacheTtl,
         sharded,
+        queueSize: options.queueSize ?? QUEUE_ITEMS,
       },
       clock,
       events,

@@ -61,6 +61,11 @@ export interface ChannelKeys {
   readonly stream: string;
   /** Name for PUBLISH or SPUBLISH. */
   readonly topic: string;
+  /**
+   * Stream of the items that wait for callbacks, `<number>-0`, from 1 on without holes: `d` payload, `p` offset and epoch, `t` its time in
+   * ms. There only while some callback is on the channel: each has a consumer group.
+   */
+  readonly queue: string;
   /** String with the position of the item that had this id lately. */
   id(id: string): string;
   /** String with the result of a node's last batch, where that has this channel only, so that repeating it changes nothing. */
@@ -140,6 +145,20 @@ export class RedisKeys {
     return { nodes, of: (node) => [...shared, nodes + node] };
   }
 
+  /** The keys of one shard of the callbacks: see `callbacks/redis/scripts.ts`. */
+  callbacks(shard: number): CallbackKeys {
+    const start = `${this.#start((shard * PARTITIONS) / CALLBACK_SHARDS)}cb:`;
+    const record = `${start}r:`;
+    return {
+      lease: `${start}lease`,
+      nodes: `${start}nodes`,
+      version: `${start}version`,
+      ids: `${start}ids`,
+      records: record,
+      record: (id) => record + id,
+    };
+  }
+
   #start(partition: number): string {
     this.#starts[partition] ??= `${this.#prefix}:{${tagOf(partition)}}:`;
     return this.#starts[partition];
@@ -170,6 +189,10 @@ class KeysOfChannel implements ChannelKeys {
     return `${this.#start}c:${this.#wire}`;
   }
 
+  get queue(): string {
+    return `${this.#start}q:${this.#wire}`;
+  }
+
   id(id: string): string {
     // The length keeps apart what the colon could not: channel and id may both hold any character.
     return `${this.#start}i:${this.#wire.length}:${this.#wire}:${id}`;
@@ -185,10 +208,12 @@ class KeysOfRecovers implements ChannelKeys {
   readonly meta: string;
   readonly stream: string;
   readonly topic: string;
+  readonly queue: string;
   readonly #start: string;
 
   constructor(start: string) {
     this.#start = start;
+    this.queue = `${start}recover:q`;
     this.meta = `${start}recover:m`;
     this.stream = `${start}recover:h`;
     this.topic = `${start}recover:c`;
@@ -230,6 +255,30 @@ export interface OccupancyKeys {
   readonly nodes: string;
   /** The keys of the scripts, in their order, for this node. */
   of(node: string): readonly string[];
+}
+
+/** In how many parts callbacks are divided, each kept by one node. All nodes of a system must agree, hence no setting. */
+export const CALLBACK_SHARDS = 16;
+
+/** What one shard of the callbacks has in Redis. All of it lies in one slot. */
+export interface CallbackKeys {
+  /** String with the node that keeps the shard; gone when its time is over. */
+  readonly lease: string;
+  /** Sorted set of the nodes that may keep shards, by the time of their last sign in ms; of the first shard only. */
+  readonly nodes: string;
+  /** The number of the last change. */
+  readonly version: string;
+  /** Sorted set of ids, by the number of their last change. */
+  readonly ids: string;
+  /** What the keys of callbacks begin with. */
+  readonly records: string;
+  /** Hash of a callback: `d` what it is, `s` how it fares, both in JSON, `v` the number of its last change. */
+  record(id: string): string;
+}
+
+/** The shard of a callback, which is the same on every node and in every version. */
+export function callbackShardOf(id: string): number {
+  return partitionOf(id) % CALLBACK_SHARDS;
 }
 
 /** What the nodes have in Redis. All of it lies in one slot. */

@@ -242,3 +242,11 @@ export const RETRY_MS = 100;
  * @over –
  */
 export const TOPOLOGY_EVERY_MS = 30_000;
+
+/**
+ * Items that wait for the callbacks of one channel in Redis, where `callbacks_backlog_max` says nothing else.
+ *
+ * @limit {} items that wait for the callbacks of a channel, unless configured
+ * @over the oldest go; a callback that has not had them counts them as lost
+ */
+export const QUEUE_ITEMS = 10_000;

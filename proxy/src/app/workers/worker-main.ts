@@ -8,6 +8,7 @@ import { createLog, type RootLog } from '../../telemetry/log.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import { workerOutputFor } from '../../telemetry/standard-output.js';
 import { makeTracing } from '../../tracing/make-tracing.js';
+import { workerCallbacks } from '../callbacks.js';
 import { workerEvents } from '../customer-events.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
@@ -123,6 +124,7 @@ function makeDataPlane(
       void channel.notify('events', sent, sent.length * EVENT_BYTES);
       metrics.events.eventsDropped('full', reports.length - sent.length);
     }),
+    callbacks: workerCallbacks(config, (order) => channel.ask('callback', order)),
     instance,
     ticketSecret,
     isShared: true,

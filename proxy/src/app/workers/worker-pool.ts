@@ -22,6 +22,7 @@ import { edges } from '../../edge/edges.js';
 import { freePorts, prepareSocketFile } from '../../edge/listening.js';
 import { EdgeError } from '../../errors.js';
 import { resumeKey } from '../../history/tokens.js';
+import type { CallbackOffice } from '../../request/callback-order.js';
 import { readRoutes } from '../../routes/routes-source.js';
 import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -49,6 +50,8 @@ export interface WorkerPoolOptions {
   readonly presence: ControlPlane['presence'];
   /** Undefined: nobody wants events. */
   readonly events: EventSink | undefined;
+  /** Undefined: there are no callbacks. */
+  readonly callbacks: CallbackOffice | undefined;
   /** Tokens of clients that are revoked now: each new worker begins with them. */
   readonly revocations: () => readonly Revocation[];
   readonly log: Log;

@@ -15,6 +15,7 @@ import {
 } from '@holdfast/control-api';
 import type { Config } from '../../config/config.js';
 import { WorkerError } from '../../errors.js';
+import type { CallbackOffice } from '../../request/callback-order.js';
 import { guardedClock, realClock, type Timer } from '../../runtime/clock.js';
 import { type WorkerReport, WorkerReports } from '../customer-events.js';
 import type { DataPlaneLoad } from '../data-plane.js';
@@ -83,6 +84,8 @@ export interface WorkerProcessOptions {
   readonly presence: OccupancyShare;
   /** Undefined: nobody wants events. */
   readonly events: EventSink | undefined;
+  /** Undefined: there are no callbacks. */
+  readonly callbacks: CallbackOffice | undefined;
   readonly log: Log;
   readonly faults: Containment;
   /** Called once when the process has ended: by a signal, with its name, or by itself, with its status. */
@@ -113,6 +116,7 @@ export class WorkerProcess {
     statsSink,
     presence,
     events,
+    callbacks,
     log,
     faults,
     ended,
@@ -137,6 +141,7 @@ export class WorkerProcess {
     this.channel.on(PRESENCE_TOPIC, (rows: readonly PresenceRow[]) => carryOut(rows, presence));
     const reports = new WorkerReports(events);
     this.channel.on('events', (reported: readonly WorkerReport[]) => reports.take(reported));
+    if (callbacks !== undefined) this.channel.answer('callback', callbacks);
     this.channel.on('load', (load: WorkerLoad) => {
       this.#load = load;
     });

@@ -2,7 +2,7 @@
  * Whether a node is given the time that its end takes. A process cannot find out how long systemd, Docker or Kubernetes wait between
  * SIGTERM and SIGKILL: the variable `HOLDFAST_STOP_TIMEOUT` says it, and has no other use.
  */
-import { LAST_EVENTS_MS } from '@holdfast/control-api';
+import { LAST_CALLBACKS_MS, LAST_EVENTS_MS } from '@holdfast/control-api';
 import { legibleValue } from '../../runtime/legible.js';
 import { parseDuration } from '../parse-option.js';
 import { STOP_TIMEOUT } from '../sources.js';
@@ -19,7 +19,8 @@ const seconds = (ms: number) => `${ms / 1_000} s`;
 /** What is doubtful about the stop time-out in this environment: one line, or none. */
 export function stopTimeoutWarnings(
   env: Readonly<Record<string, string | undefined>>,
-  options: Pick<Options, 'shutdownDelay' | 'shutdownWindow' | 'shutdownRequests'> & Partial<Pick<Options, 'eventsUrl'>>,
+  options: Pick<Options, 'shutdownDelay' | 'shutdownWindow' | 'shutdownRequests'> &
+    Partial<Pick<Options, 'eventsUrl' | 'callbacks'>>,
 ): readonly string[] {
   const text = env[STOP_TIMEOUT];
   if (text === undefined || text === '' || text === ENDLESS) return [];
@@ -29,7 +30,10 @@ export function stopTimeoutWarnings(
       `${STOP_TIMEOUT}: expected a duration such as 45, 45s or ${ENDLESS}, got ${legibleValue(text)}; it is not checked`,
     ];
   const { shutdownDelay: delay, shutdownWindow: window, shutdownRequests: requests } = options;
-  const end = END_MS + (options.eventsUrl === undefined ? 0 : LAST_EVENTS_MS);
+  const end =
+    END_MS +
+    (options.eventsUrl === undefined ? 0 : LAST_EVENTS_MS) +
+    (options.callbacks === true ? LAST_CALLBACKS_MS : 0);
   const drain = delay + window + end;
   const has = given * 1_000;
   if (has < drain)

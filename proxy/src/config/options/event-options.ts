@@ -21,7 +21,7 @@ export const eventOptions = [
     group,
     type: 'list',
     default: 'channel_occupied,channel_vacated',
-    doc: 'Which events are sent: `channel_occupied`, `channel_vacated`, `connection_opened`, `connection_closed`, `user_online`, `user_offline`, `item_dropped`, `gap`, `target_down`.',
+    doc: 'Which events are sent: `channel_occupied`, `channel_vacated`, `connection_opened`, `connection_closed`, `user_online`, `user_offline`, `item_dropped`, `gap`, `target_down`, `subscription_parked`, `subscription_ended`.',
   },
   {
     key: 'events_channels',

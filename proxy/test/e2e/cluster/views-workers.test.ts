@@ -12,7 +12,7 @@ t.test('clients of all workers are counted, shown and kicked', async (t) => {
   const more = await Promise.all(['a', 'b', 'c'].map((name) => open(t, `${holdfast.clients}/stream?${name}`)));
   for (const stream of more) await stream.until('opened\n');
   const { body } = await view(t, holdfast, '/channels/room');
-  t.match(body, { subscribers: { response: 1, stream: 4, ws: 1 }, nodes: [{}], silent: [] });
+  t.match(body, { subscribers: { response: 1, stream: 4, ws: 1, callback: 0 }, nodes: [{}], silent: [] });
   t.equal((body.nodes as unknown[]).length, 1);
   // Workers tell how many connections they have once a second.
   await until('the state of the node', async () => {

@@ -16,8 +16,7 @@ import {
   isForOtherPrefixes,
   type PublishSettings,
   parsePublished,
-  publishArguments,
-  publishScript,
+  publishCall,
 } from './publish-script.js';
 
 /** What a {@link PublishBatcher} is made of. */
@@ -147,8 +146,8 @@ export class PublishBatcher {
     const feeds = feedsOf(parts, prefixes, keys, partition);
     const all = feeds.length === 0 ? channels : [...channels, ...feeds];
     const wanted = { key: keys.prefixes(partition).version, version };
-    const { keys: names, args } = publishArguments(place ?? '', number, all, settings, wanted);
-    const results = parsePublished(await commands.run(publishScript, names, args), all);
+    const { script, keys: names, args } = publishCall(place ?? '', number, all, settings, wanted);
+    const results = parsePublished(await commands.run(script, names, args), all);
     if (feeds.length === 0) return results;
     const fed = results.splice(channels.length);
     const refusal = fed.find((result) => result instanceof Error);

@@ -1,6 +1,6 @@
 /** The script that accepts the items of one channel or many: its text, its arguments, and what its reply says. */
 import type { Item } from '@holdfast/grip';
-import type { Acceptance, Message } from '../../backplane.js';
+import { type Acceptance, isForCallbacks, type Message } from '../../backplane.js';
 import { type Script, script } from '../connection/commands.js';
 import { TIME_MARK } from '../envelope.js';
 import type { ChannelKeys } from '../keys.js';
@@ -18,6 +18,8 @@ export interface PublishSettings {
   readonly idCacheTtl: number;
   /** Use the sharded pub/sub of a cluster. */
   readonly sharded: boolean;
+  /** Items that wait for callbacks, per channel; at least 1. */
+  readonly queueSize: number;
 }
 
 /**
@@ -56,8 +58,12 @@ const SLACK = 8;
  * set anew only when that is used up (`x`: when it was set last), when the key is new, or when a node of another version counted the last
  * item (`v`: the last offset that was counted here). A stream that has gone meanwhile, as it was evicted, is never made without
  * a time: XADD with NOMKSTREAM says that it is not there.
+ *
+ * `queues`: the same for batches in which items have the format http-request. Each channel has its queue as a third key, the last
+ * argument is the most items of one, and 3 more than the digit of an item says that it is for callbacks. It is put in the queue before it is sent, so
+ * that who gets it from pub/sub finds it there. Batches of other items pay nothing for callbacks.
  */
-export const publishScript: Script = script(`
+const publishText = (queues: boolean) => `
 local call, pcall, find, sub, format = redis.call, redis.pcall, string.find, string.sub, string.format
 local byte = string.byte
 local first = call('MGET', KEYS[1], KEYS[2])
@@ -99,11 +105,24 @@ local function accept(k, a, count)
   local offsets, keys, seen, last, offset = {}, none, none, nil, nil
   local version, series, isRead, isNewer = nil, nil, false, false
   if ARGV[a + 2] ~= '0' then keys, seen = {}, {} end
-  k = k + 2
+${
+  queues
+    ? `  local queue, queued = KEYS[k + 2], {}
+  local newest = pcall('XREVRANGE', queue, '+', '-', 'COUNT', 1)
+  if newest.err then return newest.err end
+  local depth = newest[1] and tonumber(string.match(newest[1][1], '^%d+')) or 0
+`
+    : ''
+}  k = k + ${queues ? 3 : 2}
   for i = 1, count do
     local at = a + 3 * i
     local id, kind, first, own, ownSeries, isStale = ARGV[at + 1], ARGV[at + 2], false, nil, nil, false
-    if #kind > 1 and byte(kind, 3) == 61 then
+${
+  queues
+    ? `    if byte(kind) > 50 then queued[i], kind = true, string.char(byte(kind) - 3) .. sub(kind, 2) end
+`
+    : ''
+}    if #kind > 1 and byte(kind, 3) == 61 then
       isStale = stale[tonumber(sub(kind, 4))]
       kind = sub(kind, 1, 1)
     elseif #kind > 1 then
@@ -157,9 +176,19 @@ local function accept(k, a, count)
   for i = 1, count do
     local offset = offsets[i]
     if offset then
-      local receivers = pcall(ARGV[9], topic, offset .. time .. epoch .. '\\n' .. payloadAt(a + 3 * i))
-      if type(receivers) == 'table' then return receivers.err end
       local place = offset .. ' ' .. epoch
+${
+  queues
+    ? `      if queued[i] and depth then
+        local number = format('%.0f', depth + 1)
+        local added = pcall('XADD', queue, 'NOMKSTREAM', 'MAXLEN', ARGV[#ARGV], number .. '-0', 'd', payloadAt(a + 3 * i), 'p', place, 't', now)
+        if type(added) == 'table' then return added.err end
+        depth = added and depth + 1
+      end
+`
+    : ''
+}      local receivers = pcall(ARGV[9], topic, offset .. time .. epoch .. '\\n' .. payloadAt(a + 3 * i))
+      if type(receivers) == 'table' then return receivers.err end
       if keys[i] then call('SET', keys[i], place, 'PX', ARGV[8]) end
       local count = counts[receivers]
       if not count then
@@ -170,7 +199,7 @@ local function accept(k, a, count)
     end
   end
 end
-local k, a, total = 3, 12 + ARGV[11], #ARGV
+local k, a, total = 3, 12 + ARGV[11], #ARGV${queues ? ' - 1' : ''}
 while a <= total do
   local n, count = #reply, tonumber(ARGV[a + 1])
   local refusal = accept(k, a, count)
@@ -178,12 +207,18 @@ while a <= total do
     for i = n + 1, n + count do reply[i] = nil end
     reply[n + 1] = '!' .. refusal
   end
-  k, a = k + 2 + ARGV[a + 2], a + 3 + 3 * count
+  k, a = k + ${queues ? 3 : 2} + ARGV[a + 2], a + 3 + 3 * count
 end
 reply = table.concat(reply, '\\n')
 pcall('SET', KEYS[1], ARGV[1] .. '\\n' .. reply, 'PX', ARGV[2])
 return reply
-`);
+`;
+
+/** For batches of items that no callback takes. */
+export const publishScript: Script = script(publishText(false));
+
+/** For batches with items of the format http-request. */
+export const queueingScript: Script = script(publishText(true));
 
 /** The ends that several payloads of a batch have. */
 function tailsOf(channels: readonly ChannelItems[]): readonly Tail[] {
@@ -214,15 +249,31 @@ export interface ChannelItems {
   readonly entries: readonly BatchEntry[];
 }
 
-/** The arguments of {@link publishScript}. `memory` is the key that keeps the result; a batch of the same number is the same batch. */
-export function publishArguments(
+/** Not where it is fed, as callbacks are on channels; nor where one client gets it. */
+function isQueued({ message, fedFrom }: BatchEntry): boolean {
+  return fedFrom === undefined && message.type === 'item' && isForCallbacks(message.item);
+}
+
+/** A call of a script. */
+export interface ScriptCall {
+  readonly script: Script;
+  readonly keys: string[];
+  readonly args: (string | number)[];
+}
+
+/** What an item's last argument says where it is for callbacks, too. */
+const QUEUED = { '0': '3', '1': '4', '2': '5' } as const;
+
+/** The call that publishes a batch. `memory` is the key that keeps the result; a batch of the same number is the same batch. */
+export function publishCall(
   memory: string,
   batch: number,
   channels: readonly ChannelItems[],
   settings: PublishSettings,
   prefixes: { readonly key: string; readonly version: string },
-): { readonly keys: string[]; readonly args: (string | number)[] } {
-  const { node, historySize, historyTtl, idCacheTtl, sharded } = settings;
+): ScriptCall {
+  const { node, historySize, historyTtl, idCacheTtl, sharded, queueSize } = settings;
+  const queues = channels.some(({ entries }) => entries.some(isQueued));
   const slack = Math.floor(historyTtl / SLACK);
   const keys = [memory, prefixes.key];
   const args: (string | number)[] = [
@@ -248,21 +299,25 @@ export function publishArguments(
   for (const { text } of tails) args.push(text);
   for (const { keys: of, entries } of channels) {
     keys.push(of.meta, of.stream);
+    if (queues) keys.push(of.queue);
     const before = keys.length;
     const remembered = args.push(of.topic, entries.length, 0) - 1;
-    for (const { message, payload, shared, id, fedFrom } of entries) {
+    for (const entry of entries) {
+      const { message, payload, shared, id, fedFrom } = entry;
       const given = message.type === 'item' ? message.item.id : undefined;
       const isRemembered = given !== undefined && idCacheTtl > 0;
       if (isRemembered) keys.push(of.id(given));
       const place = shared && places.get(shared.tail);
       const text = place === undefined ? payload : `${place}\n${shared?.head}`;
-      const kind = given === undefined ? '0' : isRemembered ? '2' : '1';
+      const plain = given === undefined ? '0' : isRemembered ? '2' : '1';
+      const kind = queues && isQueued(entry) ? QUEUED[plain] : plain;
       if (message.type === 'item' && message.item.version !== undefined) versioned.set(message.item, args.length + 1);
       args.push(text, id, kind + conditionOf(message, fedFrom, versioned));
     }
     args[remembered] = keys.length - before;
   }
-  return { keys, args };
+  if (queues) args.push(queueSize);
+  return { script: queues ? queueingScript : publishScript, keys, args };
 }
 
 /** What follows the kind of an item that has a version, on its channel and where it is fed. */

@@ -5,7 +5,7 @@ import t from 'tap';
 import { encodePayload } from '../../../../dist/backplane/redis/envelope.js';
 import { RedisKeys } from '../../../../dist/backplane/redis/keys.js';
 import { entriesOf } from '../../../../dist/backplane/redis/publish/entries.js';
-import { publishArguments } from '../../../../dist/backplane/redis/publish/publish-script.js';
+import { publishCall } from '../../../../dist/backplane/redis/publish/publish-script.js';
 import type { ItemMessage, Message } from '../../../../dist/index.js';
 import { streamMessage } from '../../../items.js';
 import { startNode } from '../backplane-fixture.js';
@@ -27,8 +27,8 @@ function timesSent(messages: readonly Message[]): number {
     keys: entry.message.type === 'item' ? keys.channel(entry.message.item.channel) : keys.recover(),
     entries: [entry],
   }));
-  const settings = { node: 'n', historySize: 1, historyTtl: 1, idCacheTtl: 1, sharded: false };
-  const { args } = publishArguments('f', 1, parts, settings, { key: 'v', version: '' });
+  const settings = { node: 'n', historySize: 1, historyTtl: 1, idCacheTtl: 1, sharded: false, queueSize: 1 };
+  const { args } = publishCall('f', 1, parts, settings, { key: 'v', version: '' });
   return args.filter((arg) => String(arg).includes('long enough')).length;
 }
 

@@ -47,7 +47,7 @@ function pointerTo(template: string, method: string, status: string, component: 
   return $ref?.slice('#/'.length) ?? `paths/${template.replaceAll('/', '~1')}/${method}/responses/${status}`;
 }
 
-const holdfast = await startViews(t, { history_replay: true });
+const holdfast = await startViews(t, { history_replay: true, callbacks: true, callbacks_allow: '127.0.0.1' });
 const publish = (t: Test, body: unknown, asked: Asked = {}) => {
   t.ok(isPublish(body), JSON.stringify(isPublish.errors));
   return call(t, holdfast, 'post', '/publish/', { headers: json, body: JSON.stringify(body), ...asked });
@@ -65,7 +65,7 @@ t.test('publishes: receipts of every kind, as JSON and as text', async (t) => {
   await poll;
   const headers = { ...json, prefer: 'wait=1000' };
   const counted = await publish(t, { items: [{ ...item, id: '2' }] }, { headers });
-  t.match(counted.value, { items: [{ reach: { response: 0, stream: 1, ws: 1 } }], silent: [] });
+  t.match(counted.value, { items: [{ reach: { response: 0, stream: 1, ws: 1, callback: 0 } }], silent: [] });
   t.equal(counted.headers['preference-applied'], 'wait=1000');
   const text = { headers: { accept: 'text/plain' }, path: '/publish/?reach=1' };
   await publish(t, { items: [streamItem('nobody', 'x')] }, text);
@@ -153,6 +153,22 @@ t.test('recover, the greeting, a drain', async (t) => {
   }
   for (const method of ['get', 'post', 'delete']) t.equal((await call(t, holdfast, method, '/drain')).status, 200);
   await until('it serves', async () => (await call(t, holdfast, 'get', '/drain')).value.state === 'serving');
+});
+
+t.test('callbacks: made, made anew, shown, listed and ended', async (t) => {
+  const template = '/subscriptions/{id}';
+  const asked = { path: '/subscriptions/42', headers: json };
+  const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+  const wish = { url: 'http://127.0.0.1:1/hook', secret, channels: ['room', { name: 'b', filters: ['skip-self'] }] };
+  t.ok(schemaAt('components/schemas/SubscriptionWish')(wish));
+  for (const status of [201, 200])
+    t.equal((await call(t, holdfast, 'put', template, { ...asked, body: JSON.stringify(wish) })).status, status);
+  // With an error, when its server was asked in vain.
+  await until('it has failed', async () => (await call(t, holdfast, 'get', template, asked)).value.failures > 0);
+  await call(t, holdfast, 'get', '/subscriptions', { headers: json });
+  t.equal((await call(t, holdfast, 'get', '/subscriptions', { path: '/subscriptions?after=x' })).status, 400);
+  t.equal((await call(t, holdfast, 'put', template, { ...asked, body: '{}' })).status, 400);
+  for (const status of [200, 404]) t.equal((await call(t, holdfast, 'delete', template, asked)).status, status);
 });
 
 t.test('refusals: in JSON with a code of their status, and in text', async (t) => {

@@ -1,5 +1,6 @@
-/** Signatures of what is posted to the customer: Standard Webhooks, symmetric (`v1`), https://www.standardwebhooks.com */
+/** Signatures of what is sent to servers of the customer's, events and callbacks alike: Standard Webhooks, symmetric (`v1`), https://www.standardwebhooks.com */
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import type { Clock } from '../runtime/clock.js';
 
 /** What a key begins with; the rest is base64. */
 const KEY_PREFIX = 'whsec_';
@@ -10,19 +11,19 @@ const KEY_BYTES = { min: 24, max: 64 } as const;
 /**
  * Keys that sign side by side: the one in use and the one that takes its place, with some room.
  *
- * @limit {} keys in `events_key`
- * @over the start fails
+ * @limit {} keys in `events_key`, and in the secret of a callback
+ * @over the start fails; the callback is refused
  */
 export const EVENT_KEYS_MAX = 5;
 
 /** RFC 4648 §4, whole, with or without padding. */
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** A key that signs events. */
+/** A key that signs. */
 export type EventKey = KeyObject;
 
 /**
- * Reads the keys of `events_key`, which white space or commas divide.
+ * Reads the keys of `events_key`, or of a callback's secret, which white space or commas divide.
  * @throws Error that says what is wrong, and shows nothing of a key
  */
 export function readEventKeys(text: string): readonly EventKey[] {
@@ -49,8 +50,24 @@ export function readEventKeys(text: string): readonly EventKey[] {
  * The value of `webhook-signature`: one signature for each key, in their order. `timestamp` is in whole seconds since the epoch, as in
  * `webhook-timestamp`.
  */
-export function signatures(keys: readonly EventKey[], id: string, timestamp: number, body: string): string {
+export function signatures(keys: readonly EventKey[], id: string, timestamp: number, body: string | Buffer): string {
   return keys
-    .map((key) => `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`)
+    .map((key) => `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`)
     .join(' ');
+}
+
+/** The fields of Standard Webhooks, of an attempt that is made now. */
+export function signedFields(
+  keys: readonly EventKey[],
+  id: string,
+  clock: Clock,
+  body: string | Buffer,
+): Readonly<Record<string, string | number>> {
+  // The time of this attempt, and not of the first: receivers refuse what is older than some minutes.
+  const timestamp = Math.floor(clock.wall() / 1_000);
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': timestamp,
+    'webhook-signature': signatures(keys, id, timestamp, body),
+  };
 }

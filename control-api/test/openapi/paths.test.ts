@@ -8,6 +8,7 @@ import {
   controlErrors,
   LocalBackplane,
   type NodeDrainPort,
+  type NodeViews,
   Publisher,
   silentLog,
   type TokenRevocations,
@@ -22,7 +23,12 @@ const publisher = new Publisher({
   events: new RecordingEvents(),
   log: silentLog,
 });
-const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps, history: {} as ChannelHistory };
+const views = {
+  cluster: {} as ClusterViews,
+  taps: {} as ChannelTaps,
+  history: {} as ChannelHistory,
+  node: {} as NodeViews,
+};
 const tokens = {} as TokenRevocations;
 const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views, tokens, drain: {} as NodeDrainPort });
 

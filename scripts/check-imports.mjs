@@ -64,8 +64,8 @@ function wrongDirection(file, specifier) {
   return below < above ? undefined : `${file} imports ${specifier}: ${from} may not use ${to}`;
 }
 const comments = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
-/** `import … from 'x'`, `export … from 'x'`, `import 'x'`, `import('x')` and `require('x')`, types included. */
-const imports = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*(['"`])([^'"`\n]+)\1/g;
+/** `import … from 'x'`, `export … from 'x'`, `import 'x'`, `import('x')`, `import.meta.resolve('x')` and `require('x')`, types included. */
+const imports = /(?:\bfrom|\bimport|\bimport\s*\(|\bimport\.meta\.resolve\s*\(|\brequire\s*\()\s*(['"`])([^'"`\n]+)\1/g;
 
 /** @param {string} specifier @returns {string | undefined} the npm package it names, undefined when it is none of them */
 function libraryOf(specifier) {

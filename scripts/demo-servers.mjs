@@ -95,6 +95,9 @@ export async function startOrigin(controlPort, onExit) {
   return /** @type {string} */ (address);
 }
 
+/** Origins of the live page. @param {number} port */
+const pagesOf = (port) => ['127.0.0.1', 'localhost'].map((host) => `http://${host}:${port}`);
+
 /**
  * Holdfast, by the command as users run it, with its in-process backplane.
  *
@@ -110,12 +113,13 @@ export async function startHoldfast(ports, origin, onExit, more = []) {
     // The file is named so that none of this machine, /etc/pushpin/pushpin.conf for one, is found instead.
     args: [
       ...['--config', path.join('examples', 'express-origin', 'holdfast.yaml')],
-      ...['--route', `* ${origin}`],
+      // Pages of the live page's own address may read what clients get, so that it can be one.
+      ...['--route', `*,aco,aco_origins=${pagesOf(ports.admin).join('|')} ${origin},over_http`],
       ...['--port', `127.0.0.1:${ports.client}`],
       ...['--control-port', `${ports.control}`],
       ...more,
     ],
-    env: { HOLDFAST_ADMIN_PORT: `127.0.0.1:${ports.admin}` },
+    env: { HOLDFAST_ADMIN_PORT: `127.0.0.1:${ports.admin}`, HOLDFAST_ADMIN_UI: 'true' },
     ready: /started(?:"\})?\s*\n/,
     onExit,
   });

@@ -30,6 +30,8 @@ ${[stream, events, poll].map(show).join('\n')}
 Publish into the held requests, from another terminal:
 
 ${[publish, originPublish].map(show).join('\n')}
+See it all, open connections and publish, in a browser: http://127.0.0.1:${ports.admin}/ui/
+
 Health and metrics: http://127.0.0.1:${ports.admin}/readyz and http://127.0.0.1:${ports.admin}/metrics
 Ctrl-C ends it all.
 `);
@@ -85,6 +87,16 @@ async function drive(commands, run, ran) {
   await publish(commands.originPublish);
   await until('the stream shows the item', () => stream.output().includes('\nhello from the application\n'));
   await until('the event stream shows it', () => events.output().includes('\ndata: hello from the application\n\n'));
+}
+
+/** What the live page needs: itself, and leave to read what clients get. @param {{ client: number, admin: number }} ports */
+async function checkPage(ports) {
+  const page = `http://127.0.0.1:${ports.admin}`;
+  const { status } = await fetch(`${page}/ui/`);
+  if (status !== 200) throw new Error(`the live page answered ${status}`);
+  const { headers } = await fetch(`http://127.0.0.1:${ports.client}/`, { headers: { origin: page } });
+  const allowed = headers.get('access-control-allow-origin');
+  if (allowed !== page) throw new Error(`the live page may not read answers: ${allowed}`);
 }
 
 /** @param {ReturnType<typeof demoCommands>} commands */
@@ -147,6 +159,7 @@ async function main() {
   await startHoldfast(ports, origin, quit);
   const commands = demoCommands(`http://127.0.0.1:${ports.client}`, `http://127.0.0.1:${ports.control}`);
   if (!isSmoke) return explain(ports, commands);
+  await checkPage(ports);
   await smoke(commands);
   await stopServers();
 }

@@ -102,7 +102,7 @@ function fillStage(folder, stage) {
   const api = path.join(root, 'control-api', 'openapi.yaml');
   if (folder === 'proxy' || folder === 'control-api') cpSync(api, path.join(stage, 'openapi.yaml'));
   if (folder === 'proxy') {
-    cpSync(path.join(root, folder, 'bin'), path.join(stage, 'bin'), { recursive: true });
+    for (const own of ['bin', 'ui']) cpSync(path.join(root, folder, own), path.join(stage, own), { recursive: true });
     for (const inner of within.values()) copyBuild(inner, path.join(stage, 'within', inner));
     linkWithin(stage);
   }

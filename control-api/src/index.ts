@@ -116,7 +116,7 @@ export {
   type PublishReceipt,
 } from './publisher.js';
 export { controlResult } from './request-report.js';
-export type { ControlViews, DrainPhase, DrainState, NodeDrainPort } from './routes.js';
+export type { ControlViews, DrainPhase, DrainState, NodeDrainPort, NodeViews } from './routes.js';
 export { CAUSE_MS, CauseLog, PacedLog } from './runtime/bounded-logs.js';
 export type { Clock } from './runtime/clock.js';
 export {

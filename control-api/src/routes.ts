@@ -73,6 +73,14 @@ export type WholeCall = Omit<ControlCall, 'response' | 'ended' | 'handsOverAfter
 /** Answers one. What is published has been handed over when it returns. Never rejects. */
 export type WholeHandler = (call: WholeCall) => Promise<Answer>;
 
+/** What the node that is asked goes by. */
+export interface NodeViews {
+  /** Its configuration, without secrets: `yaml`, as `holdfast print-config` prints it, and the URLs of its listeners of clients. */
+  config(): { readonly yaml?: string | undefined; readonly clients: readonly string[] };
+  /** Its routes, in the order of their lines. */
+  routes(): Promise<readonly unknown[]>;
+}
+
 /** How the control API looks at the nodes. */
 export interface ControlViews {
   readonly cluster: ClusterViews;
@@ -80,6 +88,8 @@ export interface ControlViews {
   readonly taps: ChannelTaps;
   /** Left out, its path is not there. */
   readonly history?: ChannelHistory | undefined;
+  /** Left out, its paths are not there. */
+  readonly node?: NodeViews | undefined;
 }
 
 /** `draining`: `shutdown_delay` or `shutdown_window` is under way. `drained`: both are over. `stopping`: the process is about to end. */
@@ -172,17 +182,12 @@ function revokeRoute(tokens: TokenRevocations): ControlRoute {
     path: '/tokens/revoke/?',
     scope: 'disconnect',
     format: 'json',
-    handler: ({ principal, body }) =>
-      principal === undefined || principal.isUnlimited('disconnect') ? tokens.revoke(body) : forbidden,
+    handler: (call) => forAll('disconnect', () => tokens.revoke(call.body))(call),
   };
 }
 
 /** A drain is about all connections of the node: a key for some channels may not have it. */
 function drainRoutes(drain: NodeDrainPort): ControlRoute[] {
-  const forAll =
-    (act: () => Answer): ControlHandler =>
-    ({ principal }) =>
-      principal === undefined || principal.isUnlimited('disconnect') ? act() : forbidden;
   const row = { path: '/drain/?', format: 'json' } as const;
   return [
     { ...row, method: 'GET', scope: 'view', handler: () => shown(drain.state) },
@@ -190,7 +195,7 @@ function drainRoutes(drain: NodeDrainPort): ControlRoute[] {
       ...row,
       method: 'POST',
       scope: 'disconnect',
-      handler: forAll(() => {
+      handler: forAll('disconnect', () => {
         void drain.begin();
         return shown(drain.state);
       }),
@@ -199,12 +204,17 @@ function drainRoutes(drain: NodeDrainPort): ControlRoute[] {
       ...row,
       method: 'DELETE',
       scope: 'disconnect',
-      handler: forAll(() => (drain.takeBack() ? shown(drain.state) : drainFinal(drain.state))),
+      handler: forAll('disconnect', () => (drain.takeBack() ? shown(drain.state) : drainFinal(drain.state))),
     },
   ];
 }
 
-function viewRoutes({ cluster, taps, history }: ControlViews, channelNameMax: number): ControlRoute[] {
+/** For callers that may do it on all channels. */
+function forAll(scope: Scope, act: () => Answer | Promise<Answer>): ControlHandler {
+  return ({ principal }) => (principal === undefined || principal.isUnlimited(scope) ? act() : forbidden);
+}
+
+function viewRoutes({ cluster, taps, history, node }: ControlViews, channelNameMax: number): ControlRoute[] {
   /** Of a channel whose name may be one, to a caller that may see it: others have no items, and nobody on them. */
   const named =
     (scope: Scope, show: (name: string, call: ControlCall) => ReturnType<ControlHandler>): ControlHandler =>
@@ -236,6 +246,22 @@ function viewRoutes({ cluster, taps, history }: ControlViews, channelNameMax: nu
       'view',
       named('view', (name) => cluster.answer({ about: 'members', name })),
     ),
+    ...(node === undefined
+      ? []
+      : [
+          view(
+            'GET',
+            '/config',
+            'view',
+            forAll('view', () => shown(node.config())),
+          ),
+          view(
+            'GET',
+            '/routes',
+            'view',
+            forAll('view', async () => shown({ routes: await node.routes() })),
+          ),
+        ]),
     view(
       'GET',
       '/channels/{name}/items',

@@ -118,9 +118,9 @@ export class ControlServer {
     this.#handshakes = options.tls && this.#watchHandshakes();
     this.#server.on(this.#whole.options.event, (socket: Socket) => this.#whole.take(socket));
     const { faults = uncontained } = options;
-    this.#server.on('request', (request, response) => this.#contain(request, response, 'nothing'));
-    this.#server.on('checkContinue', (request, response) => this.#contain(request, response, 'continue'));
-    this.#server.on('checkExpectation', (request, response) => this.#contain(request, response, 'unknown'));
+    this.#server.on('request', (request, response) => this.serve(request, response));
+    this.#server.on('checkContinue', (request, response) => this.serve(request, response, 'continue'));
+    this.#server.on('checkExpectation', (request, response) => this.serve(request, response, 'unknown'));
     /** A fault in refusing costs the connection. */
     const refuse = (socket: Socket, act: () => void) =>
       faults.run('control', act, { fault: () => void socket.destroy() });
@@ -245,7 +245,8 @@ export class ControlServer {
     });
   }
 
-  #contain(request: IncomingMessage, response: ServerResponse, expects: Expects): void {
+  /** Serves a request; also one that another listener of the node has taken, with the checks of pages and keys of this one. */
+  serve(request: IncomingMessage, response: ServerResponse, expects: Expects = 'nothing'): void {
     const { faults = uncontained } = this.#options;
     const fault = (error: unknown) => {
       if (response.headersSent) response.destroy();

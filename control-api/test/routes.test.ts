@@ -6,6 +6,7 @@ import {
   type ClusterViews,
   LocalBackplane,
   type NodeDrainPort,
+  type NodeViews,
   Publisher,
   silentLog,
   type TokenRevocations,
@@ -19,7 +20,12 @@ const publisher = new Publisher({
   events: new RecordingEvents(),
   log: silentLog,
 });
-const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps, history: {} as ChannelHistory };
+const views = {
+  cluster: {} as ClusterViews,
+  taps: {} as ChannelTaps,
+  history: {} as ChannelHistory,
+  node: {} as NodeViews,
+};
 
 t.test('every route names the permission that it needs; only the greeting needs none', async (t) => {
   const rows = controlRoutes({
@@ -39,6 +45,8 @@ t.test('every route names the permission that it needs; only the greeting needs 
       'GET /nodes/? view',
       'GET /channels/{name} view',
       'GET /channels/{name}/members view',
+      'GET /config view',
+      'GET /routes view',
       'GET /channels/{name}/items tap',
       'GET /channels/{name}/history tap',
       'DELETE /channels/{name}/history disconnect',

@@ -101,7 +101,7 @@ async function run(loaded: LoadedConfig): Promise<void> {
 
 async function serve(loaded: LoadedConfig, log: RootLog): Promise<void> {
   for (const warning of loaded.warnings) log.warn({}, warning);
-  const node = new HoldfastNode(loaded.config, log);
+  const node = new HoldfastNode(loaded.config, log, {}, loaded.show);
   let stopping = false;
   const stop = (why: string, { status = 0, isUrgent = false } = {}) => {
     // A second signal does not wait.

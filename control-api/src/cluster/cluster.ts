@@ -42,6 +42,8 @@ export type Question =
   | { readonly about: 'members'; readonly name: string }
   /** Who is subscribed to each of these channels: a list of `SubscriberCounts`, in the same order. */
   | { readonly about: 'reach'; readonly channels: readonly string[] }
+  /** The routes in force: a list of their views. Asked of the own node alone. */
+  | { readonly about: 'routes' }
   /** One connection: a `ConnectionView`, or null from nodes that do not have it. */
   | { readonly about: 'connection'; readonly id: string }
   /** Ends one connection, a session with this Close: true from the node that had it, false from the others. */

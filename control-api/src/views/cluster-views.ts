@@ -69,6 +69,8 @@ export function mergeAnswers(question: Question, answers: readonly unknown[]): u
       return answers.includes(true);
     case 'reach':
       return sumReach(question.channels.length, answers);
+    case 'routes':
+      return answers[0];
     case 'revoke':
       return answers.filter(isCount).reduce((sum, ended) => sum + ended, 0);
     default:

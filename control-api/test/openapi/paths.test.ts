@@ -9,6 +9,7 @@ import {
   controlErrors,
   LocalBackplane,
   type NodeDrainPort,
+  type NodeViews,
   Publisher,
   silentLog,
   type TokenRevocations,
@@ -23,7 +24,12 @@ const publisher = new Publisher({
   events: new RecordingEvents(),
   log: silentLog,
 });
-const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps, history: {} as ChannelHistory };
+const views = {
+  cluster: {} as ClusterViews,
+  taps: {} as ChannelTaps,
+  history: {} as ChannelHistory,
+  node: {} as NodeViews,
+};
 const tokens = {} as TokenRevocations;
 const drain = {} as NodeDrainPort;
 const callbacks = {} as Callbacks;

@@ -20,6 +20,7 @@ import {
   uncontained,
 } from '@holdfast/control-api';
 import { EdgeError } from '../errors.js';
+import type { LivePage } from './live-page.js';
 
 /** Whether the node should be given traffic, with the reason when not, or what else is to be known. */
 export type Readiness =
@@ -66,11 +67,12 @@ export class AdminServer {
   readonly #reach: AdminReach;
   readonly #connections: ListenerConnections;
   readonly #access: AdminAccess | undefined;
+  readonly #page: LivePage | undefined;
   #guard: PageGuard | undefined;
 
   /**
    * `readiness` is asked at every probe. Of more than `maxConnections` at a time some are closed. `faults`: left out, nothing
-   * is contained. `access`: left out, nobody is asked for a key.
+   * is contained. `access`: left out, nobody is asked for a key. `page`: left out, there is none.
    */
   constructor(
     metrics: Exposition,
@@ -79,8 +81,10 @@ export class AdminServer {
     maxConnections = MAX_CONNECTIONS,
     faults = uncontained,
     access?: AdminAccess,
+    page?: LivePage,
   ) {
     this.#access = access;
+    this.#page = page;
     this.#router = new Router(adminRoutes(metrics, readiness));
     this.#reach = reach;
     this.#connections = new ListenerConnections({
@@ -103,14 +107,17 @@ export class AdminServer {
     this.#connections.enter(socket, 'working');
     response.on('finish', () => this.#connections.enter(socket, 'idle'));
     const answer = await this.#guarded(request, response);
+    if (answer === undefined) return;
     respond(response, answer);
     if (!response.writableFinished) this.#connections.enter(socket, 'sending');
   }
 
-  #guarded(request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
+  /** Undefined where the page has answered. */
+  #guarded(request: IncomingMessage, response: ServerResponse): Answer | undefined | Promise<Answer> {
     const foreign = this.#guard?.check(request.headers);
     if (foreign !== undefined) return foreign;
     this.#guard?.admit(request.headers, response);
+    if (this.#page?.serve(request, response)) return undefined;
     return this.#guard?.preflight(request, response) ?? this.#answer(request);
   }
 

@@ -26,6 +26,7 @@ import {
   ZeroMqSockets,
 } from '@holdfast/control-api';
 import type { Item } from '@holdfast/grip';
+import { LivePage } from '../admin/live-page.js';
 import { type AdminAccess, AdminServer, type Readiness } from '../admin/server.js';
 import type { Config } from '../config/config.js';
 import { CurveClients } from '../config/files/curve-clients.js';
@@ -54,6 +55,10 @@ export interface ControlPlaneParts {
   readonly announces: boolean;
   /** Undefined where nothing is traced. */
   readonly tracing: Tracing | undefined;
+  /** URLs of the listeners of clients, once they listen. */
+  readonly clients: () => readonly string[];
+  /** The configuration as YAML, without what may hold secrets; left out where it was made by a program. */
+  readonly showConfig?: (() => string) | undefined;
 }
 
 /**
@@ -90,6 +95,8 @@ export class ControlPlane {
   readonly #clusterAccess: ClusterAccess;
   readonly #callbacks: Callbacks | undefined;
   readonly #announces: boolean;
+  readonly #showConfig: (() => string) | undefined;
+  readonly #clients: () => readonly string[];
   /** Tokens of clients that count no more, as far as this node knows. */
   readonly revocations: Revocations;
   #syncing: Timer | undefined;
@@ -112,8 +119,10 @@ export class ControlPlane {
     log: RootLog,
     metrics: Metrics,
     faults: Containment,
-    { serving, drain, announces, tracing }: ControlPlaneParts,
+    { serving, drain, announces, tracing, showConfig, clients }: ControlPlaneParts,
   ) {
+    this.#clients = clients;
+    this.#showConfig = showConfig;
     this.#drain = drain;
     this.#announces = announces;
     this.#faults = faults;
@@ -218,7 +227,8 @@ export class ControlPlane {
         listener: what,
         address: uri,
       });
-    const { adminAuth, adminPort = [], prometheusPort = [], controlHosts } = this.#config;
+    const { adminAuth, adminPort = [], prometheusPort = [], controlHosts, adminUi } = this.#config;
+    const page = adminUi ? this.#makePage() : undefined;
     for (const { host, port } of [...adminPort, ...prometheusPort]) {
       const { exposition } = this.#serving();
       const admin = new AdminServer(
@@ -228,6 +238,7 @@ export class ControlPlane {
         this.#descriptors.operators,
         this.#faults,
         adminAuth ? this.#adminAccess : undefined,
+        page,
       );
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
@@ -287,6 +298,13 @@ export class ControlPlane {
     this.#syncing = this.#clock.after(REVOCATIONS_MS, () => void this.#syncRevocations());
   }
 
+  /** The control API is served below it even where it has no port. */
+  #makePage(): LivePage {
+    if (this.#controls.length === 0) this.#controls.push(this.#makeControl(0, 0, undefined));
+    const [control] = this.#controls as [ControlServer];
+    return new LivePage({ control: (request, response) => control.serve(request, response), clients: this.#clients });
+  }
+
   get #adminAccess(): AdminAccess | undefined {
     const access = this.#keys?.access;
     return access && { access, events: this.#metrics, log: new PacedLog(this.#log.child('admin'), this.#clock) };
@@ -343,6 +361,10 @@ export class ControlPlane {
         cluster: this.#views,
         taps: new ChannelTaps(() => this.hub.share({ watches: true }), this.#clock),
         history: history && new ChannelHistory(history),
+        node: {
+          config: () => ({ yaml: this.#showConfig?.(), clients: this.#clients() }),
+          routes: async () => ((await this.#serving().answers({ about: 'routes' }))[0] ?? []) as readonly unknown[],
+        },
       },
       tokens: this.#tokens,
       drain: this.#drain,

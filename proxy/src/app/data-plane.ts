@@ -7,6 +7,7 @@ import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
 import { revoke } from '../direct/revoke.js';
 import type { EdgeListener } from '../edge/edges.js';
+import { type RouteView, viewOfRoute } from '../routes/route-view.js';
 import { guardedClock, realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
 import { type Assembly, assemble, type DataPlaneDeps, listenersOf } from './compose.js';
@@ -50,7 +51,14 @@ export class DataPlane {
     this.#drain = new HoldDrain({ registry, clock, faults, random });
     const { connectionSubscriptionMax } = config;
     const orders = { clock: deps.clock ?? clock, connectionSubscriptionMax, faults };
-    this.#inspection = new Inspection({ registry, positions: delivery.positions, presence, revocations, orders });
+    this.#inspection = new Inspection({
+      registry,
+      positions: delivery.positions,
+      presence,
+      revocations,
+      orders,
+      routes: () => this.#parts.routes.table.routes.map(viewOfRoute),
+    });
   }
 
   /**
@@ -149,6 +157,8 @@ export interface InspectionDeps {
   readonly positions: Pick<ChannelPositions, 'latest'>;
   readonly presence: Pick<ChannelPresence, 'view'>;
   readonly revocations: Revocations;
+  /** The routes in force. */
+  readonly routes: () => readonly RouteView[];
   /** What orders of operators need beside the registry. */
   readonly orders: Omit<OrdersDeps, 'registry'>;
 }
@@ -159,10 +169,12 @@ export class Inspection {
   readonly #positions: Pick<ChannelPositions, 'latest'>;
   readonly #presence: Pick<ChannelPresence, 'view'>;
   readonly #revocations: Revocations;
+  readonly #routes: () => readonly RouteView[];
   readonly #pages: Pages;
   readonly #orders: Orders;
 
-  constructor({ registry, positions, presence, revocations, orders }: InspectionDeps) {
+  constructor({ registry, positions, presence, revocations, routes, orders }: InspectionDeps) {
+    this.#routes = routes;
     this.#registry = registry;
     this.#positions = positions;
     this.#presence = presence;
@@ -180,6 +192,8 @@ export class Inspection {
     switch (question.about) {
       case 'channel':
         return this.#channel(question.name);
+      case 'routes':
+        return this.#routes();
       case 'members':
         return this.#presence.view(question.name);
       case 'connection': {

@@ -65,6 +65,8 @@ export interface LoadedConfig {
   readonly source: { readonly file: string; readonly format: FileFormat } | undefined;
   /** The effective values as YAML without secrets, for `print-config`. */
   print(): string;
+  /** The same for those who may look at a node, without what may hold secrets. */
+  show(): string;
 }
 
 /** What the command line asked for: text to print, or a configuration to use. */
@@ -129,12 +131,13 @@ export function configOf(
   options: NodeOptions,
   directory: string,
   isTerminal: boolean,
-): Pick<LoadedConfig, 'config' | 'warnings'> {
+): Pick<LoadedConfig, 'config' | 'warnings' | 'show'> {
   const source = objectSource(options, directory);
   const resolved = resolveAll([source], { cwd: directory, configDir: directory, format: undefined });
   return {
     config: toConfig(resolved, { configDir: directory, isTerminal }),
     warnings: resolved.warnings.map(legible),
+    show: () => printConfig(resolved, true),
   };
 }
 
@@ -159,5 +162,6 @@ export function loadConfig(input: LoadInput): LoadResult {
     warnings: [...resolved.warnings, ...stopTimeoutWarnings(env, resolved.options)].map(legible),
     source: found === undefined || format === undefined ? undefined : { file: found.file, format },
     print: () => printConfig(resolved),
+    show: () => printConfig(resolved, true),
   };
 }

@@ -32,14 +32,16 @@ export class HoldfastNode {
   readonly #control: ControlPlane;
   readonly #serving: Serving;
   readonly #tracing: Tracing | undefined;
+  /** URLs of the listeners of clients. */
+  #clients: readonly string[] = [];
 
   /**
    * Builds the parts; nothing listens yet. Warns of what the configuration leaves open to others. Workers, being processes of
-   * their own, know nothing of `overrides`.
+   * their own, know nothing of `overrides`. `showConfig` is as of `ControlPlaneParts`.
    * @throws RoutesError when the routes file or a key in it cannot be read; ConfigError when a key of the control API cannot be
    * used; EdgeError when the edge cannot be had
    */
-  constructor(config: Config, log: RootLog, overrides: Overrides = {}) {
+  constructor(config: Config, log: RootLog, overrides: Overrides = {}, showConfig?: () => string) {
     this.#log = log;
     const routes = readRoutes(config);
     assertKeys(routes, config);
@@ -60,7 +62,8 @@ export class HoldfastNode {
     const serving = () => this.#serving;
     this.#drain = new NodeDrain({ delays: config, serving, clock: guardedClock(faults), faults, log });
     const announces = routes.table.routes.some(({ presence }) => presence === 'events');
-    const parts = { serving, drain: this.#drain, announces, tracing: this.#tracing };
+    const clients = () => this.#clients;
+    const parts = { serving, drain: this.#drain, announces, tracing: this.#tracing, clients, showConfig };
     this.#control = new ControlPlane(config, log, metrics, faults, parts);
     this.#serving = this.#makeServing(config, metrics, overrides);
   }
@@ -72,7 +75,8 @@ export class HoldfastNode {
   async start(): Promise<void> {
     try {
       await this.#control.start();
-      for (const url of await this.#serving.start()) {
+      this.#clients = await this.#serving.start();
+      for (const url of this.#clients) {
         this.#log.announce(`listening on ${url} (clients)`, { listener: 'clients', address: url });
       }
     } catch (error) {

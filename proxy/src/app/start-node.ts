@@ -76,7 +76,7 @@ export interface RunningNode {
  */
 export async function startNode(options: NodeOptions = {}, embedding: Embedding = {}): Promise<RunningNode> {
   const directory = resolve(embedding.directory ?? '.');
-  const { config, warnings } = configOf(options, directory, process.stdout.isTTY === true);
+  const { config, warnings, show } = configOf(options, directory, process.stdout.isTTY === true);
   if (processesFor(config) !== 1 || config.workers !== 1) {
     const message = 'workers: has to be 1 for a node in the process of a program; the holdfast command starts others';
     throw new ConfigError([{ code: 'ERR_CONFIG_CONFLICT', message, key: 'workers' }]);
@@ -86,7 +86,7 @@ export async function startNode(options: NodeOptions = {}, embedding: Embedding 
   const addresses = { clients: [] as string[], control: [] as string[], admin: [] as string[] };
   try {
     for (const warning of warnings) log.warn({}, warning);
-    const node = new HoldfastNode(config, noting(log, addresses));
+    const node = new HoldfastNode(config, noting(log, addresses), {}, show);
     await node.start();
     return running(node, log, addresses);
   } catch (error) {

@@ -68,11 +68,15 @@ export function processesFor({ workers }: Pick<Config, 'workers'>): number {
   return workers === 'auto' ? availableParallelism() : workers;
 }
 
+/** Lines of routes may have keys in them, and the query of a URL a token. */
+const unshared: ReadonlySet<string> = new Set(['routes', 'events_url']);
+
 /**
  * YAML that gives the same configuration when it is loaded, from whatever directory, without a warning. A secret appears as
- * a comment, or by the path of its file when it came from one; an option that the edge ignores as a comment too.
+ * a comment, or by the path of its file when it came from one; an option that the edge ignores as a comment too. With `isShared`
+ * comments also stand for what may hold a secret among other things.
  */
-export function printConfig({ options: values, given }: Resolved): string {
+export function printConfig({ options: values, given }: Resolved, isShared = false): string {
   const lines = ['# The effective configuration of holdfast. Secrets are left out.\n'];
   for (const option of options) {
     const { key } = option;
@@ -80,6 +84,8 @@ export function printConfig({ options: values, given }: Resolved): string {
     const where = given.get(key)?.where;
     if (option.type === 'secret') {
       if (!given.has(`${key}_file`)) lines.push(`# ${key}: <redacted>${where === undefined ? ' (the default)' : ''}\n`);
+    } else if (isShared && value !== undefined && unshared.has(key)) {
+      lines.push(`# ${key}: <redacted>\n`);
     } else if (value !== undefined) {
       const entry = formatYamlEntry(key, formatOption(option, value));
       lines.push(isIgnored(option, values) ? `# no effect with edge: uws: ${entry}` : entry);

@@ -17,7 +17,7 @@ function fixture() {
   const positions = new ChannelPositions();
   const revocations = new Revocations(new ManualClock());
   const orders = { clock, connectionSubscriptionMax: 20 };
-  const inspection = new Inspection({ registry, positions, presence, revocations, orders });
+  const inspection = new Inspection({ registry, positions, presence, revocations, routes: () => [], orders });
   return { registry, positions, inspection };
 }
 

@@ -214,6 +214,12 @@ t.test('admin_auth needs keys, and an empty key is none', async (t) => {
   t.match(failure(t, { argv: ['--control-key', ''] }), { code: 'ERR_CONFIG_KEY' });
 });
 
+t.test('what operators are shown has no lines of routes, in which keys may be', async (t) => {
+  const loaded = load(t, yaml('routes: "*,sig_key=of-the-route test"\n'));
+  t.match(loaded.show(), /^# routes: <redacted>$/m);
+  t.notMatch(loaded.show(), 'of-the-route');
+});
+
 t.test('a key of the control API is not printed', async (t) => {
   const { print } = load(t, yaml('control_key: a-key-of-the-test-0123\n'));
   t.match(print(), /^# control_key: <redacted>$/m);

@@ -66,8 +66,9 @@ function checkControl(draft: Draft, found: Findings): void {
     found.fail('ERR_CONFIG_CONFLICT', auth, 'there are no keys to ask for: set control_keys_file or control_key');
   const oneKey = given.get('control_key') ?? given.get('control_key_file');
   if (draft.controlKey === '' && oneKey !== undefined) found.fail('ERR_CONFIG_KEY', oneKey, 'it is empty');
-  if (!isControlOpen(draft) || draft.pushInHttpAllowPublic || hasKeys || addr === undefined) return;
-  if (isLoopback(draft.pushInHttpAddr)) return;
+  if (draft.pushInHttpAllowPublic || hasKeys) return;
+  checkPage(draft, found);
+  if (!isControlOpen(draft) || addr === undefined || isLoopback(draft.pushInHttpAddr)) return;
   const reason = `everybody who can reach ${draft.pushInHttpAddr} could publish without authentication`;
   // A file written for Pushpin goes on working; the start says so (exposure.ts).
   if (addr.where.source === 'pushpin') draft.pushInHttpAllowPublic = true;
@@ -77,6 +78,28 @@ function checkControl(draft: Draft, found: Findings): void {
       addr,
       `${reason}; set keys (control_keys_file or control_key), bind a loopback address, or set push_in_http_allow_public to true`,
     );
+}
+
+/** Below the live page is the control API, for everybody who reaches the admin listener. */
+function checkPage(draft: Draft, found: Findings): void {
+  const page = found.given.get('admin_ui');
+  const host = publicPageHost(draft);
+  if (page === undefined || host === undefined) return;
+  found.fail(
+    'ERR_CONFIG_PUBLIC_CONTROL',
+    page,
+    `everybody who can reach the admin listener at ${host} could publish without authentication; set keys (control_keys_file or control_key), bind admin_port to a loopback address, or set push_in_http_allow_public to true`,
+  );
+}
+
+/** The address of an admin listener with the live page that others than this machine can reach. */
+export function publicPageHost({
+  adminUi,
+  adminPort = [],
+  prometheusPort = [],
+}: Pick<Options, 'adminUi' | 'adminPort' | 'prometheusPort'>): string | undefined {
+  if (!adminUi) return undefined;
+  return [...adminPort, ...prometheusPort].find(({ host }) => !isLoopback(host))?.host;
 }
 
 /** Whether the control API has a port at which nobody has to say who asks. */

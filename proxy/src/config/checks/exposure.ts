@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { hasKeys } from '../files/keys-file.js';
 import { isLoopback } from '../types/listen.js';
-import { isControlOpen } from './combinations.js';
+import { isControlOpen, publicPageHost } from './combinations.js';
 
 /** One warning: constant words, and what they are about. */
 export interface Exposure {
@@ -46,6 +46,7 @@ export function exposuresOf(
       OTHERS_WRITE,
     ),
     ...publicControl(config),
+    ...publicPage(config),
     ...publicSockets(config),
   ];
 }
@@ -63,6 +64,14 @@ function publicControl(config: Config): Exposure[] {
   const message =
     'the control API is on a public address: everybody who can reach it can publish without authentication; keys (control_keys_file, control_key) keep others out';
   return [{ message, fields: { option: 'push_in_http_addr', host, port } }];
+}
+
+function publicPage(config: Config): Exposure[] {
+  const host = publicPageHost(config);
+  if (host === undefined || hasKeys(config)) return [];
+  const message =
+    'the live page is on a public address: everybody who can reach it can publish without authentication; keys (control_keys_file, control_key) keep others out';
+  return [{ message, fields: { option: 'admin_ui', host } }];
 }
 
 /** With CURVE only clients with a key get in, and nobody else reads or forges what passes. */

@@ -131,6 +131,13 @@ export const telemetryOptions = [
     doc: 'Ask for a key of the control API that allows `metrics` or `view` on the admin listeners. `/livez` and `/readyz` stay open.',
   },
   {
+    key: 'admin_ui',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Serve the live page at `/ui/` on the admin listeners, and the control API below it. It asks for a key of the control API where there are keys.',
+  },
+  {
     key: 'prometheus_port',
     group,
     type: 'ports',

@@ -40,6 +40,13 @@ t.test('a public control port, allowed or not listening', async (t) => {
     t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_http_addr: ${host}\n`)), [], host);
 });
 
+t.test('the live page on a public address, without keys', async (t) => {
+  const open = `${QUIET}admin_ui: true\nadmin_port: 0.0.0.0:5580\npush_in_http_allow_public: true\n`;
+  t.match(warningsOf(t, yaml(open)), [/^the live page is on a public address.*"host":"0\.0\.0\.0"/]);
+  t.strictSame(warningsOf(t, yaml(`${open}control_key: a-key-of-the-test-0123\n`)), []);
+  t.strictSame(warningsOf(t, yaml(`${QUIET}admin_ui: true\nadmin_port: 127.0.0.1:5580\n`)), []);
+});
+
 t.test('ZeroMQ sockets that are bound to public addresses, in one warning', async (t) => {
   const specs =
     'push_in_spec: tcp://*:5560\npush_in_sub_specs: tcp://0.0.0.0:5562\ncommand_spec: tcp://[::]:5563\nstats_spec: tcp://eth0:5564\n';

@@ -8,6 +8,7 @@ const options: NodeOptions = {
   http_port: '127.0.0.1:0',
   push_in_http_port: 0,
   admin_port: '127.0.0.1:0',
+  admin_ui: true,
   shutdown_requests: '2s',
   routes: ['* test'],
 };
@@ -56,6 +57,10 @@ async function main(): Promise<void> {
   while (!text.includes('hello')) text += Buffer.from((await reader.read()).value!).toString();
   console.log('stream hello');
   console.log('websocket ' + (await message));
+  for (const file of ['', 'views/try.js', 'uplot.js']) {
+    const { status } = await fetch(second.addresses.admin[0] + '/ui/' + file);
+    if (status !== 200) throw new Error('the live page: ' + file + ' ' + status);
+  }
   const isReady = async () => (await fetch(second.addresses.admin[0] + '/readyz')).status === 200;
   await second.drain();
   if (await isReady()) throw new Error('ready while drained');

@@ -56,7 +56,8 @@ t.test('the tarballs hold code, types, license and README, and nothing of a chec
   for (const { name, file, size } of tarballs) {
     const list = execFileSync('tar', ['tzf', file], { encoding: 'utf8' }).trim().split('\n');
     const odd = list.filter(
-      (path) => !/^package\/(((dist|within|bin)\/.*\.js|(dist|within)\/.*\.d\.ts)|[^/]+)$/.test(path),
+      (path) =>
+        !/^package\/(((dist|within|bin|ui)\/.*\.js|ui\/[^/]+\.(html|css)|(dist|within)\/.*\.d\.ts)|[^/]+)$/.test(path),
     );
     t.strictSame(odd, [], name);
     t.ok(['LICENSE', 'README.md', 'package.json', 'dist/index.d.ts'].every((path) => list.includes(`package/${path}`)));

@@ -32,14 +32,40 @@ export const hasChromium = (): boolean => spawnSync('chromium', ['--version']).s
 
 interface Reply {
   readonly id?: number;
+  /** Of an event. */
+  readonly method?: string;
+  readonly params?: ProblemEvent;
+  readonly sessionId?: string;
   readonly result?: unknown;
   readonly error?: { readonly message: string };
+}
+
+/** What is common to the events that a page has a problem. */
+interface ProblemEvent {
+  /** Of `Runtime.consoleAPICalled`. */
+  readonly type?: string;
+  readonly args?: readonly { readonly value?: unknown; readonly description?: string }[];
+  /** Of `Runtime.exceptionThrown`. */
+  readonly exceptionDetails?: { readonly text: string; readonly exception?: { readonly description?: string } };
+  /** Of `Log.entryAdded`: what the browser says of the page, violations of its policy among it. */
+  readonly entry?: { readonly level: string; readonly text: string; readonly url?: string };
+}
+
+/** The problem in an event; undefined where there is none. */
+function problemOf(method: string, { type, args = [], exceptionDetails, entry }: ProblemEvent): string | undefined {
+  if (exceptionDetails !== undefined)
+    return `exception: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`;
+  if (entry?.level === 'error' || entry?.level === 'warning') return `${entry.level}: ${entry.text} ${entry.url ?? ''}`;
+  if (method !== 'Runtime.consoleAPICalled' || (type !== 'error' && type !== 'warning')) return undefined;
+  return `console: ${args.map(({ value, description }) => value ?? description).join(' ')}`;
 }
 
 /** A browser that has started. */
 export class Chromium {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, (reply: Reply) => void>();
+  /** Problems of watched pages, by their sessions. */
+  readonly #problems = new Map<string, string[]>();
   #calls = 0;
 
   private constructor(socket: WebSocket) {
@@ -47,6 +73,8 @@ export class Chromium {
     socket.on('message', (data) => {
       const reply = JSON.parse(data.toString()) as Reply;
       if (reply.id !== undefined) this.#waiting.get(reply.id)?.(reply);
+      const problem = reply.method && problemOf(reply.method, reply.params ?? {});
+      if (problem) this.#problems.get(reply.sessionId ?? '')?.push(problem);
     });
   }
 
@@ -89,6 +117,25 @@ export class Chromium {
     const page = new Page(this, sessionId);
     await page.until(`document.readyState === 'complete' && location.href !== 'about:blank'`);
     return page;
+  }
+
+  /**
+   * Opens a page whose problems are noted from the beginning: exceptions, errors and warnings in its console, and what it tried against
+   * its Content-Security-Policy.
+   */
+  async watch(url: string): Promise<{ readonly page: Page; readonly problems: readonly string[] }> {
+    const { targetId } = await this.call<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
+    const { sessionId } = await this.call<{ sessionId: string }>('Target.attachToTarget', { targetId, flatten: true });
+    const problems: string[] = [];
+    this.#problems.set(sessionId, problems);
+    for (const domain of ['Runtime', 'Log', 'Page']) await this.call(`${domain}.enable`, {}, sessionId);
+    const source = `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sample }) =>
+      console.error('policy', violatedDirective, blockedURI, sample))`;
+    await this.call('Page.addScriptToEvaluateOnNewDocument', { source }, sessionId);
+    await this.call('Page.navigate', { url }, sessionId);
+    const page = new Page(this, sessionId);
+    await page.until(`document.readyState === 'complete' && location.href !== 'about:blank'`);
+    return { page, problems };
   }
 }
 
@@ -138,6 +185,22 @@ export class Page {
   /** Clicks on an element. */
   async click(id: string): Promise<void> {
     await this.evaluate(`document.getElementById('${id}').click()`);
+  }
+
+  /** Gives the page a window of this size, and a light or dark scheme. */
+  async show(width: number, height: number, scheme: 'light' | 'dark'): Promise<void> {
+    const metrics = { width, height, deviceScaleFactor: 1, mobile: false };
+    await this.#browser.call('Emulation.setDeviceMetricsOverride', metrics, this.#sessionId);
+    const media = { features: [{ name: 'prefers-color-scheme', value: scheme }] };
+    await this.#browser.call('Emulation.setEmulatedMedia', media, this.#sessionId);
+  }
+
+  /** Presses a key in what has the focus. */
+  async press(key: 'Enter' | 'Tab'): Promise<void> {
+    const code = { Enter: 13, Tab: 9 }[key];
+    const pressed = { key, code: key, windowsVirtualKeyCode: code, ...(key === 'Enter' && { text: '\r' }) };
+    await this.#browser.call('Input.dispatchKeyEvent', { type: 'keyDown', ...pressed }, this.#sessionId);
+    await this.#browser.call('Input.dispatchKeyEvent', { type: 'keyUp', ...pressed }, this.#sessionId);
   }
 
   /** What a window of this size shows, in CSS pixels, as a PNG. */

@@ -92,6 +92,8 @@ t.test('views, a tap, and the end of a connection', async (t) => {
     t.ok(isTapLine(JSON.parse(line)), `${line}: ${JSON.stringify(isTapLine.errors)}`);
   tap.drop();
   await call(t, holdfast, 'get', '/nodes', { path: '/nodes' });
+  t.match((await call(t, holdfast, 'get', '/config')).value, { yaml: /http_port/ });
+  t.match((await call(t, holdfast, 'get', '/routes')).value, { routes: [{ id: 'web' }, { id: 'sockets' }] });
   t.match((await call(t, holdfast, 'get', '/channels/{name}', { path: '/channels/seen' })).value, { channel: 'seen' });
   const path = `/connections/${await idOf(holdfast, '/stream?channel=seen')}`;
   t.match((await call(t, holdfast, 'get', '/connections/{id}', { path })).value, { kind: 'stream' });

@@ -30,6 +30,7 @@ const layers = {
     ['delivery'],
     ['history'],
     ['holds', 'sessions'],
+    ['xmpp'],
     ['request'],
     ['telemetry'],
     ['app'],

@@ -40,7 +40,10 @@ export function readChannelView(answer: unknown): ChannelView | undefined {
   const { subscribers, position } = (answer ?? {}) as { subscribers?: unknown; position?: unknown };
   const given = (subscribers ?? {}) as Record<string, unknown>;
   const counts = zeroCounts();
-  for (const kind of subscriberKinds) {
+  // A node of an older version has no count of what it does not know.
+  const counted = subscriberKinds.filter((kind) => given[kind] !== undefined);
+  if (counted.length === 0) return undefined;
+  for (const kind of counted) {
     const count = given[kind];
     if (!isCount(count)) return undefined;
     counts[kind] = count;

@@ -26,8 +26,10 @@ import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
 import { deliverySpans } from '../tracing/item-traces.js';
+import type { XmppTransport } from '../xmpp/transport.js';
 import { clientPolicy } from './client-tls.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
+import { composeXmpp } from './compose-xmpp.js';
 
 /**
  * Response heads of origins may be longer than what clients may send us.
@@ -87,6 +89,8 @@ export interface Assembly {
   readonly handler: EdgeHandler;
   readonly requests: RequestDeps;
   readonly sockjs: SockJs;
+  /** Undefined where there is no component. */
+  readonly xmpp: XmppTransport | undefined;
   readonly telemetry: Telemetry;
   readonly edge: Edges;
 }
@@ -163,6 +167,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     tracing,
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
+  const xmpp = composeXmpp(config, log, requests, { telemetry, metrics, instance: deps.instance });
   const handler = new RequestHandler(requests, sockjs);
   const { ticketSecret } = deps;
   const tickets = new TicketKeyFile({ config, log: log.child('tls'), faults, watch: pollFile, ticketSecret });
@@ -183,6 +188,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     handler,
     requests,
     sockjs,
+    xmpp,
     telemetry,
     edge,
   };

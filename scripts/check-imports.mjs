@@ -37,6 +37,7 @@ const layers = {
     ['delivery'],
     ['history'],
     ['holds', 'sessions'],
+    ['xmpp'],
     ['request'],
     ['telemetry'],
     ['app'],

@@ -91,7 +91,7 @@ t.test('a receipt in JSON warns of formats and members that mean nothing', async
   );
   const warnings = [
     'unknown member "chanel" of the item',
-    'unknown format "http-steam": known are http-response, http-stream and ws-message',
+    'unknown format "http-steam": known are http-response, http-stream, ws-message and xmpp-stanza',
     'unknown member "contnt" of \'http-stream\'',
   ];
   t.strictSame(

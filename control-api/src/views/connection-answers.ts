@@ -159,7 +159,10 @@ function addCounts(all: readonly KindCounts[]): KindCounts {
 export function readCounts(value: unknown): KindCounts | undefined {
   const given = (value ?? {}) as Record<string, unknown>;
   const counts = zeroCounts();
-  for (const kind of subscriberKinds) {
+  // A node of an earlier version has no count of a kind that it does not know.
+  const counted = subscriberKinds.filter((kind) => given[kind] !== undefined);
+  if (counted.length === 0) return undefined;
+  for (const kind of counted) {
     const count = given[kind];
     if (!isCount(count)) return undefined;
     counts[kind] = count;

@@ -1,6 +1,7 @@
 /** How many subscribers of all nodes an item can reach: what each process counts, and what that is for an item. */
 import { formatKeys, type Item, kindRows, type SubscriberKind, subscriberKinds, zeroCounts } from '@holdfast/grip';
 import type { NodeAnswer } from '../cluster/cluster.js';
+import { readCounts } from './connection-answers.js';
 
 /**
  * Connections that are subscribed to a channel, by kind: `response` are long polls, `ws` are sessions of WebSocket and SockJS.
@@ -38,12 +39,8 @@ export function readReach(answer: unknown, channels: number): readonly Subscribe
   if (!Array.isArray(answer) || answer.length !== channels) return undefined;
   const read: SubscriberCounts[] = [];
   for (const given of answer as readonly unknown[]) {
-    const counts = zeroCounts();
-    for (const kind of subscriberKinds) {
-      const count = ((given ?? {}) as Readonly<Record<string, unknown>>)[kind];
-      if (!Number.isSafeInteger(count) || (count as number) < 0) return undefined;
-      counts[kind] = count as number;
-    }
+    const counts = readCounts(given);
+    if (counts === undefined) return undefined;
     read.push(counts);
   }
   return read;

@@ -121,6 +121,7 @@ t.test('the members of items are those that are read', async (t) => {
     'http-response': 'HttpResponseFormat',
     'http-stream': 'HttpStreamFormat',
     'ws-message': 'WsMessageFormat',
+    'xmpp-stanza': 'XmppStanzaFormat',
   };
   for (const { name, members } of formats) t.strictSame(names(schemaOf[name]), [...members].sort(), name);
 });

@@ -42,7 +42,7 @@ t.test('formats may stand in the item itself, the old form', async (t) => {
 });
 
 t.test('an explicit formats object with unknown names only is accepted and delivers nothing', async (t) => {
-  t.same(parseItem({ channel: 'a', formats: { 'xmpp-stanza': {} }, ...stream }).formats, {});
+  t.same(parseItem({ channel: 'a', formats: { 'smoke-signal': {} }, ...stream }).formats, {});
 });
 
 t.test('a topic replaces the channel, unless it is empty', async (t) => {
@@ -82,11 +82,17 @@ t.test('what is wrong with an item is an error of the publisher, with its text',
     [item({ id: 5 }), `${name} contains 'id' with wrong type: expected a string, got a number`],
     [item({ 'prev-id': null }), `${name} contains 'prev-id' with wrong type: expected a string, got null`],
     [item({ formats: null }), `${name} contains 'formats' with wrong type: expected an object, got null`],
-    [item({ formats: {} }), "no formats specified: expected http-response, http-stream or ws-message in 'formats'"],
-    [{ channel: 'a' }, "no formats specified: expected http-response, http-stream or ws-message in 'formats'"],
+    [
+      item({ formats: {} }),
+      "no formats specified: expected http-response, http-stream, ws-message or xmpp-stanza in 'formats'",
+    ],
+    [
+      { channel: 'a' },
+      "no formats specified: expected http-response, http-stream, ws-message or xmpp-stanza in 'formats'",
+    ],
     [
       { channel: 'a', __proto__: stream },
-      "no formats specified: expected http-response, http-stream or ws-message in 'formats'",
+      "no formats specified: expected http-response, http-stream, ws-message or xmpp-stanza in 'formats'",
     ],
     [item({ formats: { 'http-stream': null } }), "'http-stream' is not an object but null"],
     [item({ meta: [] }), `${name} contains 'meta' with wrong type: expected an object, got a list`],
@@ -129,7 +135,7 @@ t.test('one bad item fails the whole body; the message is the text of the answer
     ['{"items":[5]}', 'Invalid format: items[0]: publish item object is not an object but a number'],
     [
       `{"items":[{"channel":"a","http-stream":{"content":""}},{"channel":"b"}]}`,
-      "Invalid format: items[1]: no formats specified: expected http-response, http-stream or ws-message in 'formats'",
+      "Invalid format: items[1]: no formats specified: expected http-response, http-stream, ws-message or xmpp-stanza in 'formats'",
     ],
     [
       '{"items":[{"channel":"a","http-stream":{}}]}',

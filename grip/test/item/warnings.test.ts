@@ -37,7 +37,7 @@ t.test('unknown formats and members are named; what is known is not', async (t) 
       { channel: 'a', formats: stream, 'ws-message': {} },
     ),
     [
-      ['unknown format "http-steam": known are http-response, http-stream and ws-message'],
+      ['unknown format "http-steam": known are http-response, http-stream, ws-message and xmpp-stanza'],
       ['unknown member "prev_id" of the item'],
       ['unknown member "kind" of \'ws-message\''],
       ['unknown member "ws-message" of the item'],
@@ -87,6 +87,7 @@ t.test('every member that is read is known, and every known one is read', async 
     'http-response': [{ body: 'x' }, { 'body-patch': [] }, { action: 'close' }],
     'http-stream': [{ content: 'x' }],
     'ws-message': [{ content: 'x' }, { action: 'close' }],
+    'xmpp-stanza': [{ content: '<presence/>' }],
   };
   for (const key of formatKeys) {
     const { name, members } = formatRows[key];

@@ -7,7 +7,6 @@ import { type PublishReceipt, pushPacket, receiptNotes } from '@holdfast/control
 import {
   encodeTnetstring,
   type FormatName,
-  formatNames,
   MAX_ITEM_CHANNELS,
   MAX_ITEM_WARNINGS,
   readJson,
@@ -101,9 +100,12 @@ interface Publication {
   readonly head: Members;
 }
 
-/** How each format is published, as pushpin-publish does: whether `--close` is for it, and its content. */
+/** The formats that `pushpin-publish` knows, and so does the command: an item has all of them. */
+type PublishedName = Exclude<FormatName, 'xmpp-stanza'>;
+
+/** How each is published, as pushpin-publish does: whether `--close` is for it, and its content. */
 const rows: Readonly<
-  Record<FormatName, { readonly closes: boolean; readonly send: (publication: Publication) => Members }>
+  Record<PublishedName, { readonly closes: boolean; readonly send: (publication: Publication) => Members }>
 > = {
   'http-response': {
     closes: false,
@@ -116,22 +118,24 @@ const rows: Readonly<
   },
 };
 
+const publishedNames = Object.keys(rows) as readonly PublishedName[];
+
 /** The formats of `names`, each with what `make` gives. */
-function formatsWith(names: readonly FormatName[], make: (name: FormatName) => Members): Members {
+function formatsWith(names: readonly PublishedName[], make: (name: PublishedName) => Members): Members {
   return Object.fromEntries(names.map((name) => [name, make(name)]));
 }
 
 function formatsOf(flags: PublishFlags, content: Content | undefined, encoding: ItemEncoding): Members {
   const { hint, close, header = [] } = flags;
-  if (hint) return formatsWith(formatNames, () => ({ action: 'hint' }));
-  const closed = formatNames.filter((name) => rows[name].closes);
+  if (hint) return formatsWith(publishedNames, () => ({ action: 'hint' }));
+  const closed = publishedNames.filter((name) => rows[name].closes);
   if (close) return formatsWith(closed, () => ({ action: 'close' }));
   if (content === undefined) throw wrong('must specify content');
   const headers = header.map((text) => pair(text, ':', 'header must be in the form "name: value"'));
   const head = { code: codeOf(flags), ...(headers.length > 0 && { headers }) };
   if (flags.patch) return { 'http-response': { ...head, 'body-patch': patchOf(content) } };
   const line = content.verbatim || !flags.eol ? content.bytes : Buffer.concat([content.bytes, newline]);
-  return formatsWith(formatNames, (name) => rows[name].send({ content, line, encoding, head }));
+  return formatsWith(publishedNames, (name) => rows[name].send({ content, line, encoding, head }));
 }
 
 /**

@@ -7,7 +7,7 @@ import { control, idsOf, poll, session, startUsers, stream, userOrigins } from '
 
 const routes = await userOrigins(t);
 const holdfast = await startUsers(t, routes, { connection_subscription_max: 3, log_level: 'debug' });
-const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws });
+const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, xmpp: 0 });
 const text = (content: string) => ({
   formats: {
     'http-response': { body: content },

@@ -38,6 +38,7 @@ const layers = {
     ['delivery'],
     ['history'],
     ['holds', 'sessions'],
+    ['xmpp'],
     ['request'],
     ['telemetry'],
     ['app'],

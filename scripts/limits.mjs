@@ -31,7 +31,9 @@ const sections = [
   },
   {
     title: 'Clients',
-    folders: ['edge', 'http', 'websocket', 'sessions', 'sockjs', 'cross-origin'].map((name) => `proxy/src/${name}`),
+    folders: ['edge', 'http', 'websocket', 'sessions', 'sockjs', 'xmpp', 'cross-origin'].map(
+      (name) => `proxy/src/${name}`,
+    ),
   },
   {
     title: 'The uws edge',

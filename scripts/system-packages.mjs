@@ -95,6 +95,12 @@ export const systemPackages = [
     ],
   },
   {
+    command: 'prosody',
+    debian: 'prosody',
+    neededFor: 'end-to-end tests with an XMPP server and its clients',
+    callers: ['proxy/test/kit/prosody.ts'],
+  },
+  {
     command: 'redis-server',
     debian: 'redis-server',
     neededFor: 'the Redis backplane, with servers of its own on free ports',

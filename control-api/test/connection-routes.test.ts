@@ -17,7 +17,7 @@ import { BODY_LIMIT, startControl } from './control-fixture.js';
 import { ManualClock } from './manual-clock.js';
 import { type Script, ScriptedCluster } from './views/scripted-cluster.js';
 
-const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0 });
+const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0, xmpp: 0 });
 const result = (known: string, connections: number, taken = counts(0, 0, connections)) => ({
   known,
   connections,

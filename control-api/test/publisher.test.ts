@@ -155,7 +155,7 @@ t.test('what has formats for nobody reaches nobody, however many are there', asy
 });
 
 t.test('a reach that was counted is in the receipt, of the kinds that the item has a format for', async (t) => {
-  const answer = (response: number, stream: number, ws: number) => [{ response, stream, ws, callback: 0 }];
+  const answer = (response: number, stream: number, ws: number) => [{ response, stream, ws, callback: 0, xmpp: 0 }];
   const answers = [
     { node: 'own', answer: answer(1, 2, 3) },
     { node: 'other', answer: answer(10, 20, 30) },
@@ -170,7 +170,7 @@ t.test('a reach that was counted is in the receipt, of the kinds that the item h
     channel: 'a',
     subscribers: 6,
     nodes: 2,
-    reach: { response: 0, stream: 22, ws: 0, callback: 0 },
+    reach: { response: 0, stream: 22, ws: 0, callback: 0, xmpp: 0 },
   });
   const nobody = [{ node: 'own', answer: answer(5, 0, 5) }];
   t.match(await receiptWith(new Reach(['a'], nobody, [], 'own')), { unreceived: true });

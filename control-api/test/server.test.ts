@@ -91,7 +91,7 @@ t.test('a receipt in JSON warns of formats and members that mean nothing', async
   );
   const warnings = [
     'unknown member "chanel" of the item',
-    'unknown format "http-steam": known are http-response, http-stream, ws-message and http-request',
+    'unknown format "http-steam": known are http-response, http-stream, ws-message, http-request and xmpp-stanza',
     'unknown member "contnt" of \'http-stream\'',
   ];
   t.strictSame(

@@ -48,6 +48,11 @@ export const gripErrors = {
     side: 'origin',
     meaning: 'An answer over WebSocket-over-HTTP has events that cannot be parsed, or accepts what was not offered.',
   },
+  ERR_GRIP_STANZA: {
+    side: 'origin',
+    meaning:
+      'An answer to an XMPP stanza has XML that is not one of stanzas, is not well-formed, or is more than may be.',
+  },
   ERR_GRIP_FILTER: {
     side: 'origin',
     meaning:

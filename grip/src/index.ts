@@ -1,6 +1,6 @@
 /** The entry point of @holdfast/grip: the GRIP protocol as pure functions, without I/O, timers, clock and log. */
 
-export { channelNameFault, formatGripLast, isLongName, MAX_NAME_BYTES } from './channel.js';
+export { type Channel, channelNameFault, formatGripLast, isLongName, MAX_NAME_BYTES } from './channel.js';
 export { CodedError, type ErrorSide, type ErrorTable, GripError, type GripErrorCode, gripErrors } from './errors.js';
 export { ResponseFilter, responseFilter } from './filters/content-filters.js';
 export { type FilterContext, filterNames, isKnownFilter, MAX_FILTERS } from './filters/filter.js';
@@ -50,6 +50,7 @@ export {
 export { MAX_ITEM_CHANNELS, MAX_NAMED_CHANNELS } from './item/item-channels.js';
 export { ItemWarnings, itemMembers, MAX_ITEM_WARNINGS, MAX_WARNINGS } from './item/warnings.js';
 export type { WsMessageFormat, WsMessageSend } from './item/ws-message.js';
+export type { XmppStanzaFormat } from './item/xmpp-stanza.js';
 export { isKeyError, type JwtClaims, type JwtKey, type JwtRead, peekJwt, readJwk, readJwtKey } from './jwt.js';
 export { MAX_PATTERN_STARS, matchesPattern, type Pattern, type PatternSegment, parsePattern } from './pattern.js';
 export {
@@ -77,6 +78,15 @@ export {
   sendableReason,
 } from './wire/head.js';
 export { MAX_JSON_DEPTH, readJson, readJsonBytes } from './wire/json.js';
+export {
+  escapeXml,
+  formatStanza,
+  MAX_STANZA_BYTES,
+  MAX_STANZA_DEPTH,
+  parseStanza,
+  parseStanzas,
+  type Stanza,
+} from './wire/stanza.js';
 export { textFromWire, wireFromText } from './wire/text.js';
 export {
   decodePacket,

@@ -113,7 +113,7 @@ export const proxyErrors = {
     status: 403,
     isPublic: true,
     meaning:
-      'A client spoke of application/websocket-events in Content-Type or Accept, as only a GRIP proxy does. Answered 403.',
+      'A client spoke of application/websocket-events, or application/xmpp-stanza+xml, in Content-Type or Accept, as only a GRIP proxy does. Answered 403.',
   },
   ERR_REQUEST_RATE: {
     side: 'client',
@@ -162,6 +162,10 @@ export const proxyErrors = {
     status: 502,
     meaning:
       'An answer that Holdfast must read, such as a GRIP response, is in a Content-Encoding that it does not know, in more than three, or is not what the field says. Answered 502.',
+  },
+  ERR_ORIGIN_STANZA_LATE: {
+    side: 'origin',
+    meaning: 'The answer to an XMPP stanza was not complete after 30 s. The client gets `remote-server-timeout`.',
   },
   ERR_ORIGIN_TIMEOUT: {
     side: 'origin',

@@ -131,6 +131,7 @@ t.test('the members of items are those that are read', async (t) => {
     'http-stream': 'HttpStreamFormat',
     'ws-message': 'WsMessageFormat',
     'http-request': 'HttpRequestFormat',
+    'xmpp-stanza': 'XmppStanzaFormat',
   };
   for (const { name, members } of formats) t.strictSame(names(schemaOf[name]), [...members].sort(), name);
 });

@@ -18,7 +18,7 @@ import { ManualClock } from '../manual-clock.js';
 import { type Script, ScriptedCluster } from './scripted-cluster.js';
 
 const view = (response: number, stream: number, ws: number, position?: { epoch: string; offset: number }) => ({
-  subscribers: { response, stream, ws, callback: 0 },
+  subscribers: { response, stream, ws, callback: 0, xmpp: 0 },
   ...(position !== undefined && { position }),
 });
 
@@ -71,7 +71,7 @@ async function views(t: Test, scripts: Readonly<Record<string, Script | undefine
 }
 
 const counts = (response: number, stream: number, ws: number) => ({
-  subscribers: { response, stream, ws, callback: 0 },
+  subscribers: { response, stream, ws, callback: 0, xmpp: 0 },
 });
 const stream = { id: 'i-1', kind: 'stream', client: '127.0.0.1', since: 'then', channels: ['a'], items: 3, waiting: 0 };
 const away = new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'away');
@@ -164,7 +164,8 @@ t.test('/channels/{name}/members has those of all nodes, and names the silent', 
 
 t.test('/channels/{name} adds the nodes up, shows each, and names the silent', async (t) => {
   const { json, nodes } = await views(t, {
-    a: () => ({ ...counts(1, 2, 3), position: { epoch: 'e', offset: 7 } }),
+    a: () => ({ ...view(1, 2, 3), position: { epoch: 'e', offset: 7 } }),
+    // Of a version that knows fewer kinds.
     b: () => counts(10, 0, 0),
     c: undefined,
     odd: () => 'of another version',
@@ -173,11 +174,11 @@ t.test('/channels/{name} adds the nodes up, shows each, and names the silent', a
   t.equal(status, 200);
   t.strictSame(body, {
     channel: 'news',
-    ...counts(11, 2, 3),
+    ...view(11, 2, 3),
     position: { epoch: 'e', offset: 7 },
     nodes: [
-      { node: 'a', ...counts(1, 2, 3), position: { epoch: 'e', offset: 7 } },
-      { node: 'b', ...counts(10, 0, 0) },
+      { node: 'a', ...view(1, 2, 3), position: { epoch: 'e', offset: 7 } },
+      { node: 'b', ...view(10, 0, 0) },
     ],
     silent: ['c', 'odd'],
   });

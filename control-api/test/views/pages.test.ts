@@ -56,7 +56,7 @@ t.test('by its pages a list of several nodes is had whole and once, whatever the
 t.test('a channel of several nodes is one row with the sum of its subscribers', async (t) => {
   const row = (channel: string, stream: number) => ({
     channel,
-    subscribers: { response: 1, stream, ws: 0, callback: 0 },
+    subscribers: { response: 1, stream, ws: 0, callback: 0, xmpp: 0 },
   });
   t.strictSame(
     mergePages(
@@ -67,7 +67,7 @@ t.test('a channel of several nodes is one row with the sum of its subscribers', 
       10,
       channelRows,
     ).rows,
-    [row('a', 1), { channel: 'b', subscribers: { response: 2, stream: 7, ws: 0, callback: 0 } }],
+    [row('a', 1), { channel: 'b', subscribers: { response: 2, stream: 7, ws: 0, callback: 0, xmpp: 0 } }],
   );
 });
 
@@ -81,7 +81,7 @@ t.test('what is no page, no row and no result is not read as one', async (t) => 
     readChannelPage({ rows: [{ channel: 'a', subscribers: { response: -1, stream: 0, ws: 0 } }], more: false }),
     undefined,
   );
-  const taken = { response: 0, stream: 0, ws: 0, callback: 0 };
+  const taken = { response: 0, stream: 0, ws: 0, callback: 0, xmpp: 0 };
   for (const answer of [null, true, {}, { known: 'perhaps', connections: 1, taken }, { known: 'here', connections: 1 }])
     t.equal(readOrderResult(answer), undefined);
   for (const answer of [null, {}, { known: 'x' }]) t.equal(readSubscribeResult(answer), undefined);
@@ -97,7 +97,7 @@ t.test('the processes of a node answer as one', async (t) => {
   const result = (known: string, stream: number) => ({
     known,
     connections: stream,
-    taken: { response: 0, stream, ws: 0, callback: 0 },
+    taken: { response: 0, stream, ws: 0, callback: 0, xmpp: 0 },
   });
   t.strictSame(merge(deliver, [result('ended', 0), result('here', 2), null, result('here', 3)]), result('here', 5));
   t.strictSame(merge(deliver, [result('ended', 0), result('never', 0)]), result('ended', 0));

@@ -18,7 +18,7 @@ import { ManualClock } from '../manual-clock.js';
 import { requestBytes } from '../raw-client.js';
 import { type Script, ScriptedCluster } from './scripted-cluster.js';
 
-const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0 });
+const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0, xmpp: 0 });
 const json = { Accept: 'application/json' };
 
 /** A control server in front of such nodes, of which `own` is this one. */
@@ -90,7 +90,7 @@ t.test('nobody is asked where nobody asks for it', async (t) => {
 t.test('a text has the reach of a single item', async (t) => {
   const { ask } = await start(t, { own: () => [counts(0, 2, 0)], b: undefined });
   const { body } = await ask('POST', '/publish/?reach=1', {}, publishBody(['a', '1']));
-  t.equal(body, 'Published\nReach: 0 response, 2 stream, 0 ws.\nNote: nodes that did not answer: 1.\n');
+  t.equal(body, 'Published\nReach: 0 response, 2 stream, 0 ws, 0 xmpp.\nNote: nodes that did not answer: 1.\n');
 });
 
 t.test('where the nodes cannot be asked, it is published, and nothing said of its reach', async (t) => {

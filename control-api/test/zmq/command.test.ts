@@ -50,7 +50,7 @@ t.test('publish: bad-request with the text, and nothing is published', async (t)
     [{ items: ['x'] }, 'items[0]: publish item object is not an object but a string'],
     [
       { items: [item('1'), { channel: 'a' }] },
-      "items[1]: no formats specified: expected http-response, http-stream, ws-message or http-request in 'formats'",
+      "items[1]: no formats specified: expected http-response, http-stream, ws-message, http-request or xmpp-stanza in 'formats'",
     ],
   ] as const) {
     t.same(await ask({ id: '4', method: 'publish', args }), refused(`Invalid format: ${text}`));

@@ -6,8 +6,9 @@ import { httpRequest } from './http-request.js';
 import { httpResponse } from './http-response.js';
 import { httpStream } from './http-stream.js';
 import { wsMessage } from './ws-message.js';
+import { xmppStanza } from './xmpp-stanza.js';
 
-const table = { httpResponse, httpStream, wsMessage, httpRequest };
+const table = { httpResponse, httpStream, wsMessage, httpRequest, xmppStanza };
 
 /** A row's key: the name of a format as an {@link Formats} has it. */
 export type FormatKey = keyof typeof table;

@@ -16,15 +16,19 @@ const parsers = {
   'http-stream': formatRows.httpStream.parse,
   'ws-message': formatRows.wsMessage.parse,
   'http-request': formatRows.httpRequest.parse,
+  'xmpp-stanza': formatRows.xmppStanza.parse,
 };
+
+/** Content that each format takes. */
+const STANZA = '<message><body>x</body></message>';
 
 t.test('each format has a name of its own and a kind of subscriber of its own', async (t) => {
   t.strictSame(formatNames, Object.keys(parsers));
-  t.strictSame(subscriberKinds, ['response', 'stream', 'ws', 'callback']);
+  t.strictSame(subscriberKinds, ['response', 'stream', 'ws', 'callback', 'xmpp']);
   t.equal(new Set(formatNames).size, formatKeys.length);
   t.equal(new Set(subscriberKinds).size, formatKeys.length);
-  t.equal(JSON.stringify(zeroCounts()), '{"response":0,"stream":0,"ws":0,"callback":0}');
-  t.equal(listFormats('or'), 'http-response, http-stream, ws-message or http-request');
+  t.equal(JSON.stringify(zeroCounts()), '{"response":0,"stream":0,"ws":0,"callback":0,"xmpp":0}');
+  t.equal(listFormats('or'), 'http-response, http-stream, ws-message, http-request or xmpp-stanza');
 });
 
 t.test('the JSON of each format is the same to the byte, whatever order it was published in', async (t) => {
@@ -62,6 +66,8 @@ t.test('the JSON of each format is the same to the byte, whatever order it was p
     ['http-request', {}, '{"method":"POST","body":""}'],
     ['http-request', { 'body-bin': '/w==', path: '' }, '{"method":"POST","body-bin":"/w=="}'],
     ['http-request', { action: 'close', path: 1 }, '{"action":"close"}'],
+    ['xmpp-stanza', { content: STANZA, ...filters }, `{"content-filters":["a","b"],"content":"${STANZA}"}`],
+    ['xmpp-stanza', { action: 'close' }, '{"action":"close"}'],
   ];
   for (const [name, published, json] of table) {
     const { formats } = itemToJson(parseItem({ channel: 'c', formats: { [name]: published } }));
@@ -70,13 +76,13 @@ t.test('the JSON of each format is the same to the byte, whatever order it was p
 });
 
 t.test('content is what is delivered to all subscribers alike, and can be put elsewhere in memory', async (t) => {
-  const [bytes, copy] = [Buffer.from('x'), Buffer.from('x')];
+  const [bytes, copy] = [Buffer.from(STANZA), Buffer.from(STANZA)];
   for (const key of formatKeys) {
     check(key);
   }
   function check<Key extends (typeof formatKeys)[number]>(key: Key) {
     const row = formatRows[key];
-    const format = row.parse({ content: 'x', body: 'x', 'content-filters': ['a'] });
+    const format = row.parse({ content: STANZA, body: STANZA, 'content-filters': ['a'] });
     t.same(row.content(format), bytes, key);
     const moved = row.withContent(format, copy);
     t.equal(row.content(moved), copy, key);
@@ -95,11 +101,12 @@ t.test('members that an action does not use are not looked at', async (t) => {
   t.same(parsers['http-response']({ action: 'close', body: 1 }), { action: 'close' });
   t.same(parsers['http-stream']({ action: 'close', content: 1 }), { action: 'close' });
   t.same(parsers['ws-message']({ action: 'close', content: 1 }), { action: 'close' });
+  t.same(parsers['xmpp-stanza']({ action: 'close', content: 1 }), { action: 'close' });
 });
 
 t.test('content-filters are kept in order; an empty list is not the same as none', async (t) => {
   for (const parse of Object.values(parsers)) {
-    const content = { content: 'x', body: 'x' };
+    const content = { content: STANZA, body: STANZA };
     t.match(parse({ ...content, 'content-filters': ['b', 'a'] }), { contentFilters: ['b', 'a'] });
     t.match(parse({ ...content, 'content-filters': [] }), { contentFilters: [] });
     t.notOk('contentFilters' in parse(content));
@@ -208,6 +215,17 @@ t.test('what is wrong with a format is an error of the publisher, with its text'
       'http-stream',
       { 'content-bin': [] },
       "'http-stream' contains 'content-bin' with wrong type: expected a string of base64, got a list",
+    ],
+    ['xmpp-stanza', {}, "'xmpp-stanza' does not contain 'content' or 'content-bin'"],
+    [
+      'xmpp-stanza',
+      { content: '<message><body>x</message>' },
+      "'xmpp-stanza' contains 'content' that is not a stanza: 1:26: unexpected close tag.",
+    ],
+    [
+      'xmpp-stanza',
+      { 'content-bin': '/w==' },
+      "'xmpp-stanza' contains 'content' that is not a stanza: it is not UTF-8",
     ],
     ['ws-message', [], "'ws-message' is not an object but a list"],
     ['ws-message', {}, "'ws-message' does not contain 'content' or 'content-bin'"],

@@ -66,7 +66,7 @@ t.test('what is wrong with the list is an error of the publisher, with its text'
     [{ channels: ['a', 'x'.repeat(1_025)] }, "'channels' contains a name of more than 1024 bytes"],
     [
       { channels: ['a'], formats: {} },
-      "no formats specified: expected http-response, http-stream, ws-message or http-request in 'formats'",
+      "no formats specified: expected http-response, http-stream, ws-message, http-request or xmpp-stanza in 'formats'",
     ],
   ];
   for (const [members, message] of table) {

@@ -42,7 +42,7 @@ t.test('formats may stand in the item itself, the old form', async (t) => {
 });
 
 t.test('an explicit formats object with unknown names only is accepted and delivers nothing', async (t) => {
-  t.same(parseItem({ channel: 'a', formats: { 'xmpp-stanza': {} }, ...stream }).formats, {});
+  t.same(parseItem({ channel: 'a', formats: { 'smoke-signal': {} }, ...stream }).formats, {});
 });
 
 t.test('a topic replaces the channel, unless it is empty', async (t) => {
@@ -84,15 +84,15 @@ t.test('what is wrong with an item is an error of the publisher, with its text',
     [item({ formats: null }), `${name} contains 'formats' with wrong type: expected an object, got null`],
     [
       item({ formats: {} }),
-      "no formats specified: expected http-response, http-stream, ws-message or http-request in 'formats'",
+      "no formats specified: expected http-response, http-stream, ws-message, http-request or xmpp-stanza in 'formats'",
     ],
     [
       { channel: 'a' },
-      "no formats specified: expected http-response, http-stream, ws-message or http-request in 'formats'",
+      "no formats specified: expected http-response, http-stream, ws-message, http-request or xmpp-stanza in 'formats'",
     ],
     [
       { channel: 'a', __proto__: stream },
-      "no formats specified: expected http-response, http-stream, ws-message or http-request in 'formats'",
+      "no formats specified: expected http-response, http-stream, ws-message, http-request or xmpp-stanza in 'formats'",
     ],
     [item({ formats: { 'http-stream': null } }), "'http-stream' is not an object but null"],
     [item({ meta: [] }), `${name} contains 'meta' with wrong type: expected an object, got a list`],
@@ -135,7 +135,7 @@ t.test('one bad item fails the whole body; the message is the text of the answer
     ['{"items":[5]}', 'Invalid format: items[0]: publish item object is not an object but a number'],
     [
       `{"items":[{"channel":"a","http-stream":{"content":""}},{"channel":"b"}]}`,
-      "Invalid format: items[1]: no formats specified: expected http-response, http-stream, ws-message or http-request in 'formats'",
+      "Invalid format: items[1]: no formats specified: expected http-response, http-stream, ws-message, http-request or xmpp-stanza in 'formats'",
     ],
     [
       '{"items":[{"channel":"a","http-stream":{}}]}',

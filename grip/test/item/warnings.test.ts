@@ -37,7 +37,7 @@ t.test('unknown formats and members are named; what is known is not', async (t) 
       { channel: 'a', formats: stream, 'ws-message': {} },
     ),
     [
-      ['unknown format "http-steam": known are http-response, http-stream, ws-message and http-request'],
+      ['unknown format "http-steam": known are http-response, http-stream, ws-message, http-request and xmpp-stanza'],
       ['unknown member "prev_id" of the item'],
       ['unknown member "kind" of \'ws-message\''],
       ['unknown member "ws-message" of the item'],
@@ -88,6 +88,7 @@ t.test('every member that is read is known, and every known one is read', async 
     'http-stream': [{ content: 'x' }],
     'ws-message': [{ content: 'x' }, { action: 'close' }],
     'http-request': [{ body: 'x' }],
+    'xmpp-stanza': [{ content: '<presence/>' }],
   };
   for (const key of formatKeys) {
     const { name, members } = formatRows[key];

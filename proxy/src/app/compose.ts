@@ -40,7 +40,9 @@ import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
 import { deliverySpans } from '../tracing/item-traces.js';
+import type { XmppTransport } from '../xmpp/transport.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
+import { composeXmpp } from './compose-xmpp.js';
 import { clientPolicy } from './tls/client-tls.js';
 
 /**
@@ -111,6 +113,8 @@ export interface Assembly {
   readonly requests: RequestDeps;
   readonly revocations: Revocations;
   readonly sockjs: SockJs;
+  /** Undefined where there is no component. */
+  readonly xmpp: XmppTransport | undefined;
   readonly telemetry: Telemetry;
   readonly edge: Edges;
 }
@@ -203,6 +207,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     callbacks: deps.callbacks,
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
+  const xmpp = composeXmpp(config, log, requests, { telemetry, metrics, instance: deps.instance });
   const handler = new RequestHandler(requests, sockjs);
   const { ticketSecret } = deps;
   const tickets = new TicketKeyFile({ config, log: log.child('tls'), faults, watch: pollFile, ticketSecret });
@@ -225,6 +230,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     requests,
     revocations,
     sockjs,
+    xmpp,
     telemetry,
     edge,
   };

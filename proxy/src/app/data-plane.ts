@@ -62,11 +62,12 @@ export class DataPlane {
   }
 
   /**
-   * Joins the backplane, then opens the client listeners: nobody is served before items can reach them. Resolves with the
+   * Joins the backplane, then an XMPP server, for which it does not wait, then opens the client listeners: nobody is served before items can reach them. Resolves with the
    * URLs of the listeners, in the order of the configuration. After a rejection it must still be stopped.
    */
   async start(): Promise<readonly string[]> {
     await this.#parts.backplane.start(this.#parts.delivery);
+    await this.#parts.xmpp?.start();
     const urls: string[] = [];
     for (const listener of this.#listeners) urls.push((await this.#parts.edge.listen(listener)).url);
     return urls;
@@ -108,11 +109,12 @@ export class DataPlane {
    * `shutdown_requests` to complete, then everything closed. What is cut then is logged as the doing of this node.
    */
   async stop(): Promise<void> {
-    const { edge, ages, delivery, telemetry, routes, tickets, backplane, origins } = this.#parts;
+    const { edge, ages, delivery, telemetry, routes, tickets, backplane, origins, xmpp } = this.#parts;
     edge.stopAccepting();
     delivery.finish();
     // A request that was on its way may become a hold at any time.
     this.#drain.endAll();
+    await xmpp?.stop();
     const until = realClock.monotonic() + this.#shutdownRequests;
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LATER_LOOK_MS)) {
       const left = until - realClock.monotonic();

@@ -27,6 +27,7 @@ export interface PublishItem {
     readonly 'http-stream'?: PublishFormat;
     readonly 'http-response'?: PublishFormat;
     readonly 'ws-message'?: PublishFormat;
+    readonly 'xmpp-stanza'?: PublishFormat;
   };
   readonly meta?: Readonly<Record<string, string>> | undefined;
   readonly 'no-seq'?: boolean | undefined;

@@ -20,6 +20,8 @@ export const closeReasons = {
   closed: { meaning: 'A published item closed the connection.' },
   'client-closed': { meaning: 'The client closed its WebSocket.' },
   'client-gone': { meaning: 'The client’s connection ended without a word.' },
+  unavailable: { meaning: 'The XMPP client has become unavailable.' },
+  bounced: { meaning: 'What was sent to the XMPP client came back with an error.' },
   'client-fault': {
     meaning: 'The client broke the WebSocket protocol, or sent too long a message or request body, or one too slowly.',
   },

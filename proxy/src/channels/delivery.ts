@@ -7,8 +7,10 @@ import {
   type Item,
   itemBytes,
   kindRows,
+  parseStanza,
   type RawHeaders,
   type ResponseHead,
+  type Stanza,
   type SubscriberKind,
 } from '@holdfast/grip';
 import { StreamPiece } from '../edge/port.js';
@@ -23,6 +25,18 @@ type Forms = { readonly [Kind in SubscriberKind]: FormatFor<Kind> | undefined };
 /** An answer to a held request: a head and its whole body. */
 export interface ResponseAnswer extends ResponseHead {
   readonly payload: Buffer;
+}
+
+/** A stanza on its way to XMPP clients. */
+export class StanzaPiece {
+  readonly payload: Buffer;
+  readonly stanza: Stanza;
+
+  /** Throws GripError ERR_GRIP_ITEM for what is no stanza. */
+  constructor(payload: Buffer) {
+    this.payload = payload;
+    this.stanza = parseStanza(payload, 'ERR_GRIP_ITEM');
+  }
 }
 
 /** One item on its way to all subscribers of its channel: each form of it is made once and shared. */
@@ -41,6 +55,7 @@ export class Delivery implements Forms {
   #frame: FramePiece | undefined;
   #marked: StreamPiece | undefined;
   #mark: FramePiece | undefined;
+  #stanza: StanzaPiece | undefined;
   #answer: { readonly to: RawHeaders; readonly answer: ResponseAnswer } | undefined;
 
   constructor(item: Item, at: number, position?: Position, through = position, prefix?: string) {
@@ -69,6 +84,11 @@ export class Delivery implements Forms {
   /** How the item goes to callbacks, if at all: not by way of this node's subscribers. */
   get callback(): FormatFor<'callback'> | undefined {
     return this.item.formats.httpRequest;
+  }
+
+  /** How the item goes to XMPP clients, if at all. */
+  get xmpp(): FormatFor<'xmpp'> | undefined {
+    return this.item.formats.xmppStanza;
   }
 
   /** Bytes that the item takes in memory while it is kept, all of it counted. Counted at the first use. */
@@ -107,6 +127,15 @@ export class Delivery implements Forms {
       this.#piece = new StreamPiece(format?.action === 'send' ? format.content : Buffer.alloc(0));
     }
     return this.#piece;
+  }
+
+  /** The stanza for XMPP clients. Only for an item whose xmpp-stanza action is `send`. */
+  get stanza(): StanzaPiece {
+    if (this.#stanza === undefined) {
+      const format = this.item.formats.xmppStanza;
+      this.#stanza = new StanzaPiece(format?.action === 'send' ? format.content : Buffer.alloc(0));
+    }
+    return this.#stanza;
   }
 
   /**

@@ -101,7 +101,7 @@ interface Publication {
 }
 
 /** A format that the command publishes: those of Pushpin. */
-type PublishedFormat = Exclude<FormatName, 'http-request'>;
+type PublishedFormat = Exclude<FormatName, 'http-request' | 'xmpp-stanza'>;
 
 /** How each format is published, as pushpin-publish does: whether `--close` is for it, and its content. */
 const rows: Readonly<

@@ -13,9 +13,11 @@ import { forwardingOptions } from './options/forwarding-options.js';
 import { nodeOptions } from './options/node-options.js';
 import { processOptions } from './options/process-options.js';
 import { telemetryOptions } from './options/telemetry-options.js';
+import { xmppOptions } from './options/xmpp-options.js';
 
 const rows = [
   ...clientOptions,
+  ...xmppOptions,
   ...forwardingOptions,
   ...controlOptions,
   ...deliveryOptions,

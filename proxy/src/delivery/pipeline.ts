@@ -3,7 +3,7 @@
  * session do differently is what their classes, which extend it, fill in.
  */
 import type { Faulty } from '@holdfast/control-api';
-import type { HttpResponseFormat, HttpStreamFormat, WsMessageFormat } from '@holdfast/grip';
+import type { HttpResponseFormat, HttpStreamFormat, WsMessageFormat, XmppStanzaFormat } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber, SubscriberKind } from '../channels/subscriber.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
@@ -13,7 +13,7 @@ import type { LinkScope } from '../links/link-scope.js';
 import { type Filtered, ItemFilter, mayPass, passesFreely } from './item-filter.js';
 
 /** An item in the form for one kind of connection. */
-export type ItemFormat = HttpResponseFormat | HttpStreamFormat | WsMessageFormat;
+export type ItemFormat = HttpResponseFormat | HttpStreamFormat | WsMessageFormat | XmppStanzaFormat;
 
 /** Of a form, the part that has content for the client. */
 export type SendFormat<Format extends ItemFormat> = Extract<Format, { readonly action: 'send' }>;

@@ -22,8 +22,8 @@ import type { RequestDeps } from './request-deps.js';
 
 const ABOUT = 'Holdfast. Copyright (c) Holdfast contributors. Licensed under the MIT License.';
 
-/** The media type, as parsers find it that are lenient about white space. */
-const EVENTS = /application\s*\/\s*websocket-events/i;
+/** The media types by which only a proxy speaks, as parsers find them that are lenient about white space. */
+const EVENTS = /application\s*\/\s*(?:websocket-events|xmpp-stanza)/i;
 
 /** Query parameter in the place of `Last-Event-ID`, which scripts cannot set. Neither origin nor log sees it. */
 const LAST_EVENT_ID = 'holdfast-last-event-id';
@@ -231,8 +231,8 @@ function hostName(host: string): string {
 }
 
 /**
- * Refuses a client that poses as a proxy of WebSockets over HTTP, on whatever route: it is the origin that reads the request, and
- * another route may lead to the same one.
+ * Refuses a client that poses as a proxy of WebSockets over HTTP, or of XMPP stanzas, on whatever route: it is the origin that reads
+ * the request, and another route may lead to the same one.
  */
 function checkEvents({ headers }: ClientRequest): void {
   if (!posesAsEvents(headers)) return;
@@ -250,7 +250,7 @@ function isTrusted(request: ClientRequest, key: SigKey | undefined, clock: Clock
 }
 
 /**
- * Whether an origin could read the media type of events from a request: from any Content-Type or Accept field, for servers
+ * Whether an origin could read the media type of events, or of stanzas, from a request: from any Content-Type or Accept field, for servers
  * differ in which of several counts; in any part of it, for they differ in where a value ends; in any case, and with
  * characters that they drop or fold. Accept alone is enough for some GRIP libraries.
  */

@@ -35,6 +35,8 @@ export class RouteTable {
   /** `skipping duplicate condition …` for every route left out, and what is wrong with prefixes. */
   readonly warnings: readonly string[];
   readonly #byDomain = new Map<string, Route[]>();
+  /** Those of stanzas. */
+  readonly #byXmpp = new Map<string, Route[]>();
   readonly #byKey = new Map<string, Route>();
   /** Undefined: the id is shared, and so names none of its routes. */
   readonly #byExplicitId = new Map<string, Route | undefined>();
@@ -51,11 +53,17 @@ export class RouteTable {
       this.#add(route);
     }
     for (const domain of this.#byDomain.values()) domain.sort(byPriority);
+    for (const domain of this.#byXmpp.values()) domain.sort(byPriority);
     this.routes = kept;
     this.warnings = [...warnings, ...prefixWarnings(kept)];
   }
 
   #add(route: Route): void {
+    if (route.xmpp !== undefined) {
+      this.#byKey.set(route.key, route);
+      this.#byXmpp.set(route.xmpp, [...(this.#byXmpp.get(route.xmpp) ?? []), route]);
+      return;
+    }
     if (route.id !== undefined) this.#byExplicitId.set(route.id, this.#byExplicitId.has(route.id) ? undefined : route);
     if (route.domain === '') return;
     this.#byKey.set(route.key, route);
@@ -85,6 +93,11 @@ export class RouteTable {
       if (path.startsWith(route.pathBeg)) return route;
     }
     return undefined;
+  }
+
+  /** The route of a stanza for this domain of ours, in lower case: the one with the longest `path_beg` that the path begins with. */
+  matchStanza(domain: string, path: string): Route | undefined {
+    return this.#byXmpp.get(domain)?.find(({ pathBeg }) => path.startsWith(pathBeg));
   }
 
   /** Whether a line names this domain, in lower case; `*` is no name. */

@@ -48,6 +48,8 @@ export interface Route extends RouteLimitProps {
   readonly proto: 'http' | 'ws' | undefined;
   /** Takes only TLS (true) or only plain (false) client connections. */
   readonly ssl: boolean | undefined;
+  /** Takes stanzas for this domain of ours, in lower case, and no requests (`xmpp=<domain>`). */
+  readonly xmpp: string | undefined;
   /** Takes only clients that have shown a certificate (`client_cert=require`). */
   readonly clientCert: boolean;
   /** Prefix of the encoded path, not bound to segments; empty for any. */
@@ -110,6 +112,7 @@ export const routeProps: readonly string[] = [
   'id',
   'proto',
   'ssl',
+  'xmpp',
   'path_beg',
   'client_cert',
   'debug',
@@ -212,7 +215,10 @@ function limitProps(props: Props): RouteLimitProps {
   return { limitRate, limitKey, limitHolds, wsMessageMax };
 }
 
-function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'domain' | 'proto' | 'ssl' | 'pathBeg'> {
+function condition(
+  props: Props,
+  value: string,
+): Pick<Route, 'id' | 'key' | 'domain' | 'proto' | 'ssl' | 'xmpp' | 'pathBeg'> {
   const domain = withoutRoot(value.toLowerCase());
   const id = props.filled('id');
   if (domain === '' && id === undefined) throw props.error('', 'condition has no domain or id');
@@ -220,9 +226,24 @@ function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'dom
   const ssl = isYes(props.choice('ssl', ['yes', 'no'], "ssl must be set to 'yes' or 'no'"));
   const pathBeg = props.text('path_beg') ?? '';
   if (pathBeg === '' && props.has('path_beg')) throw props.error('path_beg', 'path_beg cannot be empty');
+  const xmpp = xmppDomain(props, domain);
+  if (xmpp !== undefined) return { id, key: `xmpp:${xmpp},${pathBeg || '*'}`, domain, proto, ssl, xmpp, pathBeg };
   const generated = [domain, proto ?? '*', ssl === undefined ? '*' : ssl ? 'ssl' : 'no-ssl', pathBeg || '*'].join(',');
   const key = domain === '' ? `id:${id}` : generated;
-  return { id, key, domain, proto, ssl, pathBeg };
+  return { id, key, domain, proto, ssl, xmpp, pathBeg };
+}
+
+/** Conditions that a stanza cannot meet are refused: the route would look narrower than it is. */
+function xmppDomain(props: Props, domain: string): string | undefined {
+  const xmpp = props.text('xmpp')?.toLowerCase();
+  if (xmpp === undefined) return undefined;
+  if (!/^[^\s/@]+$/.test(xmpp)) throw props.error('xmpp', 'xmpp must be the domain of the component');
+  if (domain !== '*')
+    throw props.error('xmpp', 'a route with xmpp takes stanzas, whatever the host: its domain must be *');
+  for (const name of ['proto', 'ssl', 'client_cert']) {
+    if (props.has(name)) throw props.error(name, `${name} means nothing for stanzas: leave it out where xmpp is`);
+  }
+  return xmpp;
 }
 
 /** A flag means yes. */

@@ -31,6 +31,7 @@ import { QueueBytes } from './series/queue-bytes.js';
 import { type MetricsSnapshot, type Rows, Series } from './series/series.js';
 import { REQUEST_BUCKETS, Timings } from './series/timings.js';
 import { Traffic } from './series/traffic.js';
+import { XmppCounts } from './series/xmpp-counts.js';
 
 /** Numbers that are asked for when they are scraped. */
 export interface MetricSources {
@@ -357,6 +358,11 @@ export class Metrics
     const help =
       'When the certificates of TLS listeners expire, in seconds since the epoch, by the name of their file.';
     this.#series.gauges('tls_certificate_not_after_seconds', help, ['name'], 'min', rows);
+  }
+
+  /** Counts XMPP stanzas; called at most once, by who has the component. */
+  countXmpp(isOnline: () => boolean): XmppCounts {
+    return new XmppCounts(this.#series, isOnline);
   }
 
   /** The number of workers that serve clients; called at most once, by who has any. */

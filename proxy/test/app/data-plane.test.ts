@@ -24,11 +24,11 @@ function fixture() {
 t.test('subscribers of a channel are counted by kind, with the position of the last item', async (t) => {
   const { registry, positions, inspection } = fixture();
   const question = { about: 'channel', name: 'x' } as const;
-  t.strictSame(inspection.answer(question), { subscribers: { response: 0, stream: 0, ws: 0, callback: 0 } });
+  t.strictSame(inspection.answer(question), { subscribers: { response: 0, stream: 0, ws: 0, callback: 0, xmpp: 0 } });
   for (const kind of ['response', 'stream', 'stream', 'ws'] as const)
     registry.add(new RecordingSubscriber(kind), ['x']);
   registry.add(new RecordingSubscriber('ws'), ['y']);
-  const subscribers = { response: 1, stream: 2, ws: 1, callback: 0 };
+  const subscribers = { response: 1, stream: 2, ws: 1, callback: 0, xmpp: 0 };
   t.strictSame(inspection.answer(question), { subscribers });
   const position = { epoch: 'e', offset: 4 };
   positions.arrived('x', position);
@@ -41,9 +41,9 @@ t.test('subscribers of several channels are counted by kind, in the order of the
   for (const kind of ['response', 'stream', 'stream'] as const) registry.add(new RecordingSubscriber(kind), ['x']);
   registry.add(new RecordingSubscriber('ws'), ['y']);
   t.strictSame(inspection.answer({ about: 'reach', channels: ['y', 'none', 'x'] }), [
-    { response: 0, stream: 0, ws: 1, callback: 0 },
-    { response: 0, stream: 0, ws: 0, callback: 0 },
-    { response: 1, stream: 2, ws: 0, callback: 0 },
+    { response: 0, stream: 0, ws: 1, callback: 0, xmpp: 0 },
+    { response: 0, stream: 0, ws: 0, callback: 0, xmpp: 0 },
+    { response: 1, stream: 2, ws: 0, callback: 0, xmpp: 0 },
   ]);
 });
 

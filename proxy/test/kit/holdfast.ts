@@ -111,7 +111,7 @@ export class Holdfast {
   }
 
   /** Waits until so many requests of a kind are held. */
-  async holds(kind: 'response' | 'stream' | 'ws', count: number): Promise<void> {
+  async holds(kind: 'response' | 'stream' | 'ws' | 'xmpp', count: number): Promise<void> {
     await until(`${count} ${kind} holds`, async () => (await this.metric(`holdfast_holds{kind="${kind}"}`)) === count);
   }
 }

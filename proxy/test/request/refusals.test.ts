@@ -119,6 +119,8 @@ const posing: readonly (readonly [what: string, headers: readonly string[]])[] =
   ['in Accept, which is enough for some libraries', ['Accept', EVENTS]],
   ['in a list of Accept', ['accept', `*/*;q=0.1, ${EVENTS};q=0.9`]],
   ['in a second Accept', ['Accept', '*/*', 'Accept', EVENTS]],
+  ['as a proxy of XMPP stanzas', ['Content-Type', 'application/xmpp-stanza+xml; charset=utf-8']],
+  ['as such a proxy, in Accept', ['accept', '*/*, Application / XMPP-Stanza+xml']],
 ];
 
 for (const [what, headers] of posing)

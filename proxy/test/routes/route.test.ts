@@ -27,6 +27,7 @@ t.test('a bare line has the defaults', async (t) => {
     domain: '*',
     proto: undefined,
     ssl: undefined,
+    xmpp: undefined,
     pathBeg: '',
     clientCert: false,
     debug: false,

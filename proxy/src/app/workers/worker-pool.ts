@@ -255,7 +255,8 @@ export class WorkerPool implements Serving {
       ...this.#options,
       number,
       init: () => ({
-        config: this.#config,
+        // One has the component of an XMPP server, which takes it from one connection only.
+        config: place === this.#places[0] ? this.#config : { ...this.#config, xmppComponent: undefined },
         number,
         instance: `${this.#instance}w${number.toString(36)}`,
         ticketSecret: this.#ticketSecret,

@@ -11,6 +11,7 @@ import { type FileFormat, type GivenOption, type GivenOptions, placeOf } from '.
 import { isIgnored, type Options } from '../table.js';
 import { AllowedOrigins } from '../types/allowed-origins.js';
 import { formatListen, isLoopback, type Listen } from '../types/listen.js';
+import { componentOf } from '../types/xmpp-component.js';
 
 /** Options under way. */
 export type Draft = { -readonly [Name in keyof Options]: Options[Name] };
@@ -39,6 +40,7 @@ export function checkCombinations(draft: Draft, found: Findings): void {
   checkCompression(draft, found);
   checkCurve(draft, found);
   checkTls(draft, found);
+  checkXmpp(draft, found);
   checkEdge(draft, found);
   if (found.format === 'pushpin' && draft.logFormat === 'auto') draft.logFormat = 'text';
 }
@@ -188,6 +190,17 @@ function checkTls({ edge, httpsPorts, tlsMinVersion, tlsCiphers = '' }: Draft, f
   const ciphers = found.given.get('tls_ciphers');
   if (/(?:^|[:, ])TLS_/.test(tlsCiphers) && ciphers !== undefined)
     found.fail('ERR_CONFIG_CONFLICT', ciphers, 'edge uws cannot choose among the suites of TLS 1.3: use edge: node');
+}
+
+function checkXmpp({ xmppComponent, xmppSecret }: Draft, found: Findings): void {
+  const component = found.given.get('xmpp_component');
+  const secret = found.given.get('xmpp_secret') ?? found.given.get('xmpp_secret_file');
+  if (component !== undefined && xmppComponent !== undefined && componentOf(xmppComponent) === undefined)
+    found.fail('ERR_CONFIG_VALUE', component, 'its port must be from 1 to 65535');
+  if (component !== undefined && !xmppSecret)
+    found.fail('ERR_CONFIG_CONFLICT', component, 'the server asks a component for its secret: set xmpp_secret');
+  if (component === undefined && secret !== undefined)
+    found.fail('ERR_CONFIG_CONFLICT', secret, 'there is no component that it is the secret of: set xmpp_component');
 }
 
 /**

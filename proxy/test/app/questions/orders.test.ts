@@ -10,7 +10,7 @@ import { SubscriptionList } from '../../../dist/channels/subscription-list.js';
 import { RecordingSubscriber } from '../../channels/recording-subscriber.js';
 import { ManualClock } from '../../kit/manual-clock.js';
 
-const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0 });
+const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0, xmpp: 0 });
 
 /** One whose channels can be changed, unless it is a long poll. */
 class Changeable extends RecordingSubscriber {

@@ -144,7 +144,7 @@ t.test('channels with subscribers come by their names, with how many there are o
   }
   const row = (channel: string, response: number, stream: number, ws: number) => ({
     channel,
-    subscribers: { response, stream, ws, callback: 0 },
+    subscribers: { response, stream, ws, callback: 0, xmpp: 0 },
   });
   t.strictSame(await pages.channels({ prefix: '', limit: 2 }), {
     rows: [row('a', 0, 1, 0), row('b', 1, 1, 1)],

@@ -12,7 +12,7 @@ import { openClients, startViews } from '../../kit/views-fixture.js';
 const redis = await startRedis(t);
 const settings = { redis_url: redis.url, log_level: 'info' };
 const [one, two] = await Promise.all([startViews(t, settings), startViews(t, { ...settings, workers: 2 })]);
-const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0 });
+const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0, xmpp: 0 });
 
 const all = (id: string) => ({
   channel: 'room',

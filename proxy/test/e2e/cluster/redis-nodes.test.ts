@@ -14,7 +14,7 @@ const [one, two, three] = await Promise.all([
   startViews(t, { redis_url: redis.url, workers: 2 }),
 ]);
 const nodes = [one, two, three];
-const subscribers = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0 });
+const subscribers = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0, xmpp: 0 });
 
 t.test('every node knows all of them', async (t) => {
   for (const node of nodes) {

@@ -10,7 +10,7 @@ import { until } from '../../kit/until.js';
 import { idOf, openClients, startViews, view } from '../../kit/views-fixture.js';
 
 const holdfast = await startViews(t);
-const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0 });
+const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0, xmpp: 0 });
 
 /** Waits until nobody is left on `room`, for the tests that follow. */
 async function empty(t: Parameters<typeof view>[0]): Promise<void> {

@@ -49,6 +49,31 @@ const MISTAKES: readonly Mistake[] = [
     tolerated: true,
   },
   {
+    what: 'a component without its secret',
+    config: 'routes: ["* test"]\nxmpp_component: push.example.com\n',
+    said: /^\.\/a:2: xmpp_component: the server asks a component for its secret: set xmpp_secret$/m,
+  },
+  {
+    what: 'the secret of no component',
+    config: 'routes: ["* test"]\nxmpp_secret: x\n',
+    said: /^\.\/a:2: xmpp_secret: there is no component that it is the secret of: set xmpp_component$/m,
+  },
+  {
+    what: 'a component as URL',
+    config: 'routes: ["* test"]\nxmpp_secret: x\nxmpp_component: xmpp://push.example.com\n',
+    said: /^\.\/a:3: xmpp_component: expected domain@host:port, such as push\.example\.com@127\.0\.0\.1:5347, got/m,
+  },
+  {
+    what: 'a port that there is not',
+    config: 'routes: ["* test"]\nxmpp_secret: x\nxmpp_component: push.example.com@localhost:70000\n',
+    said: /^\.\/a:3: xmpp_component: its port must be from 1 to 65535$/m,
+  },
+  {
+    what: 'a route of stanzas for a host',
+    config: 'routes: ["a.example,xmpp=push.example.com 127.0.0.1:8000"]\n',
+    said: /^line 1, column 11: a route with xmpp takes stanzas, whatever the host: its domain must be \*$/m,
+  },
+  {
     what: 'a target without port',
     config: 'routes: ["* localhost"]\n',
     said: /^line 1, column 3: target bad format: it has no port, as in localhost:80$/m,

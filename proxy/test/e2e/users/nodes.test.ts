@@ -35,13 +35,18 @@ t.test(
     }
     t.strictSame(paged, [...ids, await idOf(two, '/ws?user=bob')].sort(), 'by pages of one, each once');
     t.match((await control(three, 'GET', '/channels?prefix=roo')).body, {
-      channels: [{ channel: 'room', subscribers: { response: 0, stream: 1, ws: 2, callback: 0 } }],
+      channels: [{ channel: 'room', subscribers: { response: 0, stream: 1, ws: 2, callback: 0, xmpp: 0 } }],
     });
 
     const hello = { formats: { 'ws-message': { content: 'hello' }, 'http-stream': { content: 'hello\n' } } };
     t.strictSame(await control(three, 'POST', '/users/ann', hello), {
       status: 200,
-      body: { message: 'Delivered', connections: 3, taken: { response: 0, stream: 1, ws: 2, callback: 0 }, silent: [] },
+      body: {
+        message: 'Delivered',
+        connections: 3,
+        taken: { response: 0, stream: 1, ws: 2, callback: 0, xmpp: 0 },
+        silent: [],
+      },
     });
     t.equal(await phone.text(), 'hello');
     t.equal(await tablet.text(), 'hello');

@@ -7,7 +7,7 @@ import { control, idsOf, poll, session, startUsers, stream, userOrigins } from '
 
 const routes = await userOrigins(t);
 const holdfast = await startUsers(t, routes, { connection_subscription_max: 3, log_level: 'debug' });
-const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0 });
+const counts = (response: number, stream: number, ws: number) => ({ response, stream, ws, callback: 0, xmpp: 0 });
 const text = (content: string) => ({
   formats: {
     'http-response': { body: content },

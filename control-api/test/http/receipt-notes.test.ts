@@ -22,7 +22,7 @@ t.test('a single item is called that; several are named by their place, ten of t
 });
 
 t.test('the reach of a single item, and how many nodes were silent', async (t) => {
-  const reach = { response: 1, stream: 2, ws: 3, callback: 0, xmpp: 0 };
+  const reach = { response: 1, stream: 2, ws: 3, callback: 0, xmpp: 4 };
   t.strictSame(receiptNotes([{ ...receipt, reach }], ['x', 'y']), [
     'Reach: 1 response, 2 stream, 3 ws, 4 xmpp.',
     'Note: nodes that did not answer: 2.',

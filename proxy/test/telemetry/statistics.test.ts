@@ -81,5 +81,6 @@ t.test('an item is reported for each format that it has, in the order of the tab
     limited() {},
   });
   for (const kind of subscriberKinds) events.itemSent(kind, 'r');
-  t.strictSame(counted, ['r {"sent":1,"http-response-sent":1}', 'r {"sent":1}', 'r {"sent":1}', 'r {"sent":1}']);
+  const others = subscriberKinds.slice(1).map(() => 'r {"sent":1}');
+  t.strictSame(counted, ['r {"sent":1,"http-response-sent":1}', ...others]);
 });

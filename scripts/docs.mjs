@@ -17,6 +17,8 @@ const pages = [
   { file: 'docs/config.md', render: renderConfig },
   { file: 'docs/errors.md', render: renderErrors },
   { file: 'docs/edges.md', render: renderEdges },
+  { file: 'docs/routes.md', render: () => withProperties('docs/routes.md') },
+  { file: 'docs/subscribe.md', render: () => withProperties('docs/subscribe.md') },
   { file: 'docs/limits.md', render: async () => renderLimits() },
   { file: 'deploy/helm/holdfast/README.md', render: async () => renderValues() },
   // A chart holds no file from outside its folder.
@@ -33,6 +35,32 @@ const pages = [
 async function renderConfig() {
   const { renderConfigDocs } = await import(path.join(root, 'proxy/dist/app/config-docs.js'));
   return renderConfigDocs();
+}
+
+/**
+ * A page with its tables of properties of routes, each between `<!-- properties: NAME… -->` and `<!-- end -->`; a name is an export of
+ * the property table.
+ *
+ * @param {string} file
+ */
+async function withProperties(file) {
+  const tables = await import(path.join(root, 'proxy/dist/routes/property-table.js'));
+  return (current(file) ?? '').replace(
+    /(<!-- properties: (.+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_whole, begin, names, end) => {
+      const rows = names.split(' ').flatMap((/** @type {string} */ name) => tables[name]);
+      return `${begin}\n${propertyTable(rows)}\n\n${end}`;
+    },
+  );
+}
+
+/** @param {{ forms: string[], meaning: string }[]} rows */
+function propertyTable(rows) {
+  const lines = rows.map(({ forms, meaning }) => {
+    const cells = [forms.map((form) => `\`${form}\``).join(', '), meaning];
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  });
+  return ['| property | meaning |', '| --- | --- |', ...lines].join('\n');
 }
 
 async function renderErrors() {

@@ -258,6 +258,7 @@ const item = parseItem({
     'http-response': { body: 'short', headers: { A: 'b' } },
     'http-stream': { content: 'short', 'content-filters': ['a'] },
     'ws-message': { content: 'short' },
+    'http-request': { body: 'short' },
     'xmpp-stanza': { content: '<presence/>' },
   },
 });

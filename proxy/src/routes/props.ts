@@ -2,6 +2,7 @@
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
 import { parseSize } from '../config/parse-option.js';
 import { RoutesError } from '../errors.js';
+import type { RoutePropName } from './property-table.js';
 import type { RouteProp } from './routes-file.js';
 import { isVisible } from './target.js';
 
@@ -29,23 +30,23 @@ export class Props {
     this.#byName = new Map(all.map((prop) => [prop.name, prop]));
   }
 
-  has(name: string): boolean {
+  has(name: RoutePropName): boolean {
     return this.#byName.has(name);
   }
 
   /** The text of a property; empty when it is there as a flag. */
-  text(name: string): string | undefined {
+  text(name: RoutePropName): string | undefined {
     const prop = this.#byName.get(name);
     return prop === undefined ? undefined : (prop.value ?? '');
   }
 
   /** The text, if there is any. */
-  filled(name: string): string | undefined {
+  filled(name: RoutePropName): string | undefined {
     return this.text(name) || undefined;
   }
 
   /** Text that is sent to origins in the request line or in Host, where other characters would be bytes of another meaning. */
-  visible(name: string): string | undefined {
+  visible(name: RoutePropName): string | undefined {
     const text = this.text(name);
     if (text !== undefined && !isVisible(text))
       throw this.error(name, `${name} must be visible ASCII: encode the rest`);
@@ -53,7 +54,7 @@ export class Props {
   }
 
   /** The entries of a list: `a|b`, or the property repeated. Undefined when it is not there. */
-  list(name: string): string[] | undefined {
+  list(name: RoutePropName): string[] | undefined {
     const found = this.#all.filter((prop) => prop.name === name);
     if (found.length === 0) return undefined;
     return found
@@ -61,20 +62,20 @@ export class Props {
       .filter((entry) => entry !== '');
   }
 
-  choice<Choice extends string>(name: string, choices: readonly Choice[], reason: string): Choice | undefined {
+  choice<Choice extends string>(name: RoutePropName, choices: readonly Choice[], reason: string): Choice | undefined {
     const text = this.text(name);
     const found = choices.find((choice) => choice === text);
     if (text !== undefined && found === undefined) throw this.error(name, reason);
     return found;
   }
 
-  count(name: string): number | undefined {
+  count(name: RoutePropName): number | undefined {
     const text = this.text(name);
     if (text !== undefined && !/^\d{1,9}$/.test(text)) throw this.error(name, `${name} must be a whole number`);
     return text === undefined ? undefined : Number(text);
   }
 
-  size(name: string): number | undefined {
+  size(name: RoutePropName): number | undefined {
     const text = this.text(name);
     const size = text === undefined ? undefined : parseSize(text);
     if (text !== undefined && size === undefined)
@@ -128,7 +129,7 @@ export class Props {
     }
   }
 
-  error(prop: string | RouteProp, reason: string, cause?: unknown): RoutesError {
+  error(prop: RoutePropName | '' | RouteProp, reason: string, cause?: unknown): RoutesError {
     const column = (typeof prop === 'string' ? this.#byName.get(prop) : prop)?.column ?? 0;
     return new RoutesError(reason, { line: this.#line, column }, { cause });
   }

@@ -107,49 +107,6 @@ export interface Route extends RouteLimitProps {
   readonly targets: readonly Target[];
 }
 
-/** Names of the properties that a condition may have. */
-export const routeProps: readonly string[] = [
-  'id',
-  'proto',
-  'ssl',
-  'xmpp',
-  'path_beg',
-  'client_cert',
-  'debug',
-  'log_level',
-  'no_grip',
-  'session',
-  'history',
-  'resume',
-  'presence',
-  'presence_events',
-  'prefix',
-  'request_size_max',
-  'sig_iss',
-  'sig_key',
-  'header',
-  'orig_headers',
-  'as_host',
-  'path_rem',
-  'replace_beg',
-  'aco',
-  'aco_origins',
-  'jsonp_mode',
-  'jsonp_cb',
-  'jsonp_body',
-  'jsonp_defcb',
-  'jsonp_defmethod',
-  'jsonp_methods',
-  'jsonp_headers',
-  'sockjs',
-  'sockjs_as_path',
-  'link_hosts',
-  'ws_message_max',
-  'limit_rate',
-  'limit_key',
-  'limit_holds',
-];
-
 /** What channels may be called that origins name. */
 export type ChannelNaming = Partial<
   Pick<Options, 'prefixSeparator' | 'channelNameMax' | 'patternSeparator' | 'patternAll'>
@@ -240,7 +197,7 @@ function xmppDomain(props: Props, domain: string): string | undefined {
   if (!/^[^\s/@]+$/.test(xmpp)) throw props.error('xmpp', 'xmpp must be the domain of the component');
   if (domain !== '*')
     throw props.error('xmpp', 'a route with xmpp takes stanzas, whatever the host: its domain must be *');
-  for (const name of ['proto', 'ssl', 'client_cert']) {
+  for (const name of ['proto', 'ssl', 'client_cert'] as const) {
     if (props.has(name)) throw props.error(name, `${name} means nothing for stanzas: leave it out where xmpp is`);
   }
   return xmpp;

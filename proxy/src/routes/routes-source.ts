@@ -6,10 +6,10 @@ import { KeyReader, ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } fro
 import { RoutesError } from '../errors.js';
 import { guess, legible } from '../runtime/legible.js';
 import { pollFile, type WatchFile } from './file-watch.js';
-import { type Route, routeProps, toRoute } from './route.js';
+import { routeProps, targetProps } from './property-table.js';
+import { type Route, toRoute } from './route.js';
 import { RouteTable } from './route-table.js';
 import { parseRouteLines, parseRoutesFile, type RouteLine, type RouteSection } from './routes-file.js';
-import { targetProps } from './target.js';
 
 /** What a source says, with levels as in pino. */
 export interface RoutesLog {

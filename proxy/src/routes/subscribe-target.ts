@@ -3,6 +3,7 @@ import { ChannelPatterns, type JwksPlace } from '@holdfast/control-api';
 import { channelNameFault, isLongName, isToken, type JwtKey, MAX_NAME_BYTES, readJwtKey } from '@holdfast/grip';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { RoutesError } from '../errors.js';
+import type { SubscribePropName } from './property-table.js';
 import type { RouteSection } from './routes-file.js';
 
 /** The built-in handler that holds clients by their tokens, without an origin. */
@@ -32,19 +33,6 @@ export interface TokenParameter {
   readonly name: string;
   readonly counts: boolean;
 }
-
-/** Names of its properties. */
-export const subscribeProps: readonly string[] = [
-  'token_key',
-  'token_jwks',
-  'token_jwks_ca',
-  'token_iss',
-  'token_aud',
-  'token_cookie',
-  'token_query',
-  'public_channels',
-  'allow_origin',
-];
 
 /**
  * Keys of one target: each may be tried for each token.
@@ -179,7 +167,7 @@ class Reading {
     return name;
   }
 
-  #keyed<Read>(name: string, read: () => Read): Read {
+  #keyed<Read>(name: SubscribePropName, read: () => Read): Read {
     try {
       return read();
     } catch (cause) {
@@ -188,20 +176,20 @@ class Reading {
     }
   }
 
-  #has(name: string): boolean {
+  #has(name: SubscribePropName): boolean {
     return this.#props.some((prop) => prop.name === name);
   }
 
-  #all(name: string): string[] {
+  #all(name: SubscribePropName): string[] {
     return this.#props.flatMap((prop) => (prop.name === name && prop.value ? [prop.value] : []));
   }
 
-  #filled(name: string): string | undefined {
+  #filled(name: SubscribePropName): string | undefined {
     return this.#all(name).at(-1);
   }
 
   /** `a|b`, or the property repeated; undefined when it is not there. */
-  #list(name: string): string[] | undefined {
+  #list(name: SubscribePropName): string[] | undefined {
     if (!this.#has(name)) return undefined;
     return this.#all(name)
       .flatMap((value) => value.split('|'))

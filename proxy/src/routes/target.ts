@@ -2,8 +2,9 @@
 import { isIPv6 } from 'node:net';
 import { channelNameFault, isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
 import { RoutesError } from '../errors.js';
+import type { OriginPropName } from './property-table.js';
 import type { RouteSection } from './routes-file.js';
-import { readInlineKeys, type SubscribeTarget, subscribeProps, toSubscribeTarget } from './subscribe-target.js';
+import { readInlineKeys, type SubscribeTarget, toSubscribeTarget } from './subscribe-target.js';
 
 /** An origin reached over HTTP or WebSocket. */
 export interface HttpTarget {
@@ -40,23 +41,6 @@ export interface TestTarget {
   /** The channels that clients may name, without the route's prefix; at least one, the first for clients that name none. */
   readonly channels: readonly string[];
 }
-
-/** Names of the properties that a target may have. `ipc_file_mode` is of Pushpin's own sockets. */
-export const targetProps: readonly string[] = [
-  'ssl',
-  'insecure',
-  'host',
-  'trust_connect_host',
-  'untrusted',
-  'sub',
-  'over_http',
-  'one_event',
-  'client_cert',
-  'client_key',
-  'channels',
-  ...subscribeProps,
-  'ipc_file_mode',
-];
 
 /** One entry of a route's target list; attempts go from left to right. */
 export type Target = HttpTarget | TestTarget | SubscribeTarget;
@@ -123,21 +107,21 @@ export function toTarget(
   if (section.value === 'test') return { kind: 'test', subs, channels };
   if (section.value === 'subscribe') return toSubscribeTarget(section, line, channelNameMax, tokenKeys);
   if (/^zhttp(req)?\//.test(section.value)) throw fail('zhttp targets are not supported');
-  const [hostHeader, clientCert, clientKey] = ['host', 'client_cert', 'client_key'].map(
-    (name) => props.get(name) || undefined,
-  );
+  const has = (name: OriginPropName) => props.has(name);
+  const filled = (name: OriginPropName) => props.get(name) || undefined;
+  const [hostHeader, clientCert, clientKey] = [filled('host'), filled('client_cert'), filled('client_key')];
   if (hostHeader !== undefined && !isVisible(hostHeader)) throw fail('host must be visible ASCII');
   return {
     kind: 'http',
     ...address(section.value, fail),
-    ssl: props.has('ssl'),
-    insecure: props.has('insecure'),
+    ssl: has('ssl'),
+    insecure: has('insecure'),
     ...(hostHeader === undefined ? {} : { hostHeader }),
-    trustConnectHost: props.has('trust_connect_host'),
-    untrusted: props.has('untrusted'),
+    trustConnectHost: has('trust_connect_host'),
+    untrusted: has('untrusted'),
     subs,
-    overHttp: props.has('over_http'),
-    oneEvent: props.has('one_event'),
+    overHttp: has('over_http'),
+    oneEvent: has('one_event'),
     ...(clientCert === undefined ? {} : { clientCert }),
     ...(clientKey === undefined ? {} : { clientKey }),
   };

@@ -1,6 +1,7 @@
 /** The page: its views by the place behind `#`, the key, and what stands above all of them. */
 import { ask, Refused, useKey, whenRefused } from './api.js';
 import { el, legible, place } from './dom.js';
+import { callback } from './views/callback.js';
 import { channel } from './views/channel.js';
 import { config } from './views/config.js';
 import { connection } from './views/connection.js';
@@ -26,7 +27,8 @@ const views = new Map([
   ['connection', ['Connections', connection]],
   ['user', ['Users', user]],
   ['try', ['Try it', tryIt]],
-  ['events', ['Webhooks', events]],
+  ['events', ['Events', events]],
+  ['callback', ['Callbacks', callback]],
   ['routes', ['Routes', routes]],
   ['config', ['Configuration', config]],
 ]);

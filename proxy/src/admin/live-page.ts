@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = '/ui/';
 const API = '/ui/api/';
 
-const VIEWS = ['channel', 'config', 'connection', 'events', 'overview', 'routes', 'try', 'user'];
+const VIEWS = ['callback', 'channel', 'config', 'connection', 'events', 'overview', 'routes', 'try', 'user'];
 const PARTS_OF_VIEWS = ['clients', 'paged', 'publisher', 'tap'];
 /** Names of the page's own files, by which they are asked for. */
 const OWN = [

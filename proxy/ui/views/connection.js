@@ -61,7 +61,7 @@ export function channelLink(name) {
 
 /** @param {string} kind */
 export function kindName(kind) {
-  return { response: 'long poll', stream: 'stream', ws: 'WebSocket' }[kind] ?? kind;
+  return { response: 'long poll', stream: 'stream', ws: 'WebSocket', xmpp: 'XMPP client' }[kind] ?? kind;
 }
 
 /** A point in time, by the clock of this machine. @param {string} text  ISO 8601 */

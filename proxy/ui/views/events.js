@@ -1,4 +1,4 @@
-/** The webhooks that this node sends to the customer's own system, as its counters have them. */
+/** The events that this node sends to the customer's own system, as its counters have them. */
 import { metricsText } from '../api.js';
 import { count, el, table, tile } from '../dom.js';
 import { Reading } from '../metrics.js';

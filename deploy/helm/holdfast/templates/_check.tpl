@@ -17,7 +17,7 @@
 {{- if and (eq (toString .Values.config.edge) "uws") (eq (toString (index .Values.nodeSelector "kubernetes.io/arch")) "arm64") }}{{ fail "config.edge: there is no library for uws on arm64, which nodeSelector asks for" }}{{ end }}
 {{- $ends := add (include "holdfast.drain" . | int64) 6 }}
 {{- if lt (include "holdfast.grace" . | int64) $ends }}{{ fail (printf "terminationGracePeriodSeconds: %s are too short, the end takes up to %d: shutdown_delay (or the pause in its place), shutdown_window, shutdown_requests and 6 more" (include "holdfast.grace" .) $ends) }}{{ end }}
-{{- $secrets := list "sig_key" "resume_key" "control_key" "upstream_key" "events_key" "zmq_curve_secret_key" "redis_url" }}
+{{- $secrets := list "sig_key" "resume_key" "control_key" "upstream_key" "events_key" "xmpp_secret" "zmq_curve_secret_key" "redis_url" }}
 {{- range $secrets }}
 {{- if hasKey $.Values.config . }}{{ fail (printf "config.%s would be readable in a ConfigMap: use existingSecret or redis" .) }}{{ end }}
 {{- end }}

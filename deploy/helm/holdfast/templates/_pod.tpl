@@ -76,6 +76,9 @@ spec:
         {{- if and .Values.existingSecret .Values.secretKeys.eventsKey }}
         - { name: HOLDFAST_EVENTS_KEY_FILE, value: /etc/holdfast/secrets/events-key }
         {{- end }}
+        {{- if and .Values.existingSecret .Values.secretKeys.xmppSecret }}
+        - { name: HOLDFAST_XMPP_SECRET_FILE, value: /etc/holdfast/secrets/xmpp-secret }
+        {{- end }}
         {{- if and .Values.existingSecret .Values.secretKeys.redisUrl }}
         - { name: HOLDFAST_REDIS_URL_FILE, value: /etc/holdfast/secrets/redis-url }
         {{- else if .Values.redis.existingSecret }}
@@ -131,7 +134,7 @@ spec:
         secretName: {{ .Values.existingSecret }}
         defaultMode: 288 # 0440; YAML 1.2 reads that as 440
         items:
-          {{- range $key, $path := dict "sigKey" "sig-key" "resumeKey" "resume-key" "redisUrl" "redis-url" "controlKeys" "control-keys" "eventsKey" "events-key" }}
+          {{- range $key, $path := dict "sigKey" "sig-key" "resumeKey" "resume-key" "redisUrl" "redis-url" "controlKeys" "control-keys" "eventsKey" "events-key" "xmppSecret" "xmpp-secret" }}
           {{- with index $.Values.secretKeys $key }}
           - { key: {{ . | quote }}, path: {{ $path }} }
           {{- end }}

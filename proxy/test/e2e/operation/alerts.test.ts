@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { fastPaths } from '../../../dist/runtime/node-internals/fast-paths.js';
 import { root } from '../../kit/child.js';
 import { startHoldfast } from '../../kit/holdfast.js';
+import { deadPort } from '../../kit/ports.js';
 
 interface Rule {
   readonly alert: string;
@@ -25,8 +26,9 @@ const namesIn = (what: string) =>
   [...what.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
 
 t.test('every metric that is watched is exposed', async (t) => {
-  // Workers, and with them their series, are there only with more than one.
-  const holdfast = await startHoldfast(t, { routes: ['* test'], settings: { workers: 2 } });
+  // Workers, and a component with its server away, have series only where they are.
+  const component = { xmpp_component: `push.localhost@127.0.0.1:${await deadPort()}`, xmpp_secret: 'of-the-test' };
+  const holdfast = await startHoldfast(t, { routes: ['* test'], settings: { workers: 2, ...component } });
   const exposed = new Set([...(await holdfast.metrics()).matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name));
   for (const { alert, expr } of rules) for (const name of namesIn(expr)) t.ok(exposed.has(name), `${alert}: ${name}`);
   const board = namesIn(text('deploy', 'grafana', 'holdfast.json'));

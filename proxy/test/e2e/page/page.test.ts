@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { Chromium, hasChromium, type Page } from '../../kit/clients/chromium.js';
 import { open } from '../../kit/clients/http-client.js';
 import { type Holdfast, startHoldfast, streamItem } from '../../kit/holdfast.js';
+import { deadPort } from '../../kit/ports.js';
 import { hostile, startPageOrigin } from './page-origin.js';
 
 if (!hasChromium()) {
@@ -20,7 +21,14 @@ const KEY = 'a-key-of-the-test-0123';
 async function start(t: Test, settings: Readonly<Record<string, string | boolean>> = {}): Promise<Holdfast> {
   const target = await startPageOrigin(t);
   return startHoldfast(t, {
-    settings: { admin_ui: true, channel_name_max: 0, subscription_linger: 0, client_half_close_grace: 0, ...settings },
+    settings: {
+      admin_ui: true,
+      callbacks: true,
+      channel_name_max: 0,
+      subscription_linger: 0,
+      client_half_close_grace: 0,
+      ...settings,
+    },
     routes: [`*,id=web,aco,presence,history ${target},over_http`],
   });
 }
@@ -73,7 +81,7 @@ async function overviewPicture(holdfast: Holdfast): Promise<void> {
   await picture(other.page, 'overview', 1_000, 860);
 }
 
-const VIEWS = ['overview', 'channel', 'connection', 'user', 'try', 'events', 'routes', 'config'];
+const VIEWS = ['overview', 'channel', 'connection', 'user', 'try', 'events', 'callback', 'routes', 'config'];
 
 t.test('every view shows names and items as texts, whatever is in them', async (t) => {
   const holdfast = await start(t);
@@ -167,6 +175,37 @@ t.test('what is opened in the page gets what is published in it, with delays; a 
   t.strictSame([...problems, ...other.problems], []);
 });
 
+t.test('a callback is shown with what is wrong with it, and ended', async (t) => {
+  const holdfast = await start(t, { callbacks_allow: '127.0.0.0/8' });
+  const secret = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
+  const url = `http://127.0.0.1:${await deadPort()}/hook`;
+  const made = await fetch(`${holdfast.control}/subscriptions/${encodeURIComponent(hostile.image)}`, {
+    method: 'PUT',
+    body: JSON.stringify({ url, secret, channels: [hostile.script] }),
+  });
+  t.equal(made.status, 201, await made.text());
+  const { page, problems } = await browser.watch(`${holdfast.url('admin')}/ui/`);
+  await page.show(1_100, 860, 'light');
+  await go(page, 'callback');
+  t.match(await text(page), hostile.image);
+  await page.until(
+    `fetch('/ui/api/subscriptions').then((r) => r.json()).then(({ subscriptions: [s] }) => s.failures > 0)`,
+  );
+  await go(page, 'callback', hostile.image);
+  t.ok((await text(page)).includes(hostile.script));
+  t.match(await text(page), /pending[\s\S]*ECONNREFUSED/);
+  await picture(page, 'callback');
+  await page.click('end-callback');
+  await page.until(`document.body.innerText.includes('It has ended.')`);
+  await go(page, 'callback', hostile.image);
+  t.match(await text(page), /There is none with this id/);
+  // The browser itself says that there was nothing.
+  t.strictSame(
+    problems.filter((problem) => !/^error: Failed to load resource: .* 404 /.test(problem)),
+    [],
+  );
+});
+
 t.test('ten thousand items a second in a tap do not stop the page', async (t) => {
   const holdfast = await start(t);
   const { page, problems } = await browser.watch(`${holdfast.url('admin')}/ui/`);
@@ -249,7 +288,7 @@ t.test('it fits a window of 360 pixels, light and dark, and is used by keyboard'
   await page.evaluate(`document.getElementById('skip').focus()`);
   await page.press('Tab');
   t.equal(await page.evaluate(`document.activeElement.textContent`), 'Overview');
-  for (let i = 0; i < 6; i++) await page.press('Tab');
+  for (let i = 0; i < 7; i++) await page.press('Tab');
   await page.press('Enter');
   await page.until(`document.querySelector('main [data-view=routes][data-shown]') !== null`);
   t.strictSame(problems, []);

@@ -113,7 +113,6 @@ function receiptOf(
     receipt.offset = position.offset;
   }
   if (duplicate) receipt.duplicate = duplicate;
-  if (duplicate) receipt.duplicate = duplicate;
   else if (stale) receipt.stale = stale;
   else if (acceptance !== undefined) {
     const fit = reach?.of(item);

@@ -141,16 +141,9 @@ export function controlRoutes({
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
   const parts = { publisher, cluster: views?.cluster, pushInHttpMaxBodySize };
-  const timed =
-    (read: ReadItems) =>
-    async (call: PublishCall): Promise<Answer> => {
-      const since = performance.now();
-      const answer = await answerPublish(parts, call, read);
-      publisher.ended(controlResult(answer.status), since);
-      return answer;
-    };
-  const publish = timed((body, _, warnings) => parseItems(body, warnings));
-  const publishBody = timed((body, { params: { channel = '' }, query }) => [bodyItem(channel, query, body)]);
+  const publishOf = (read: ReadItems) => (call: PublishCall) => answerPublish(parts, call, read);
+  const publish = publishOf((body, _, warnings) => parseItems(body, warnings));
+  const publishBody = publishOf((body, { params: { channel = '' }, query }) => [bodyItem(channel, query, body)]);
   const publishing = { method: 'POST', scope: 'publish', check: checkPublish } as const;
   const bodyQuery = { names: [...bodyItemQuery, 'reach'], others: 'elsewhere' } as const;
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
@@ -320,35 +313,44 @@ interface PublishParts extends Pick<ControlRoutesOptions, 'publisher' | 'pushInH
 function askedReach({ headers, query }: WholeCall): { readonly ms: number; readonly isPreferred: boolean } | undefined {
   const preferred = preferredWait(headers.prefer);
   if (preferred !== undefined) return { ms: Math.min(preferred, REACH_MAX_MS), isPreferred: true };
+  if (query === undefined) return undefined;
   return new URLSearchParams(query).get('reach') === '1' ? { ms: ANSWER_WITHIN_MS, isPreferred: false } : undefined;
 }
 
-/** No `await` before the publisher is called, unless later requests of the connection wait too. */
+/**
+ * Publishes what a body has, and reports how that ended. No `await` before the publisher is called, unless later requests of the
+ * connection wait too; and one function for it all, as each async one more is a promise more for each publish.
+ */
 async function answerPublish(
   { publisher, cluster, pushInHttpMaxBodySize }: PublishParts,
   call: PublishCall,
   read: ReadItems,
 ): Promise<Answer> {
+  const since = performance.now();
+  const ended = (answer: Answer): Answer => {
+    publisher.ended(controlResult(answer.status), since);
+    return answer;
+  };
   const { body, headers, principal, format, handsOverAfter } = call;
   const plain = plainBody({ body, headers }, pushInHttpMaxBodySize);
-  if (!Buffer.isBuffer(plain)) return plain;
+  if (!Buffer.isBuffer(plain)) return ended(plain);
   try {
     const warnings = format === 'json' ? new ItemWarnings() : undefined;
     const items = read(plain, call, warnings);
     const refused = principal?.refuseItems(items);
-    if (refused !== undefined) return { ...refused, logged: { items: items.length } };
+    if (refused !== undefined) return ended({ ...refused, logged: { items: items.length } });
     const trace = publisher.followsTraces ? traceOf(headers) : undefined;
     const asked = cluster && handsOverAfter && askedReach(call);
     if (asked === undefined || cluster === undefined || items.length === 0)
-      return published(await publisher.publish(items, trace, { warnings }), headers.accept !== undefined);
+      return ended(published(await publisher.publish(items, trace, { warnings }), headers.accept !== undefined));
     const counting = cluster.reach(reachChannels(items), asked.ms);
     handsOverAfter?.(counting);
     const reach = await counting;
     const receipts = await publisher.publish(items, trace, { reach, warnings });
     // What could not be counted is not said to have been.
-    if (reach === undefined) return published(receipts, true);
-    return publishedTo(receipts, reach.silent, asked.isPreferred ? asked.ms : undefined);
+    if (reach === undefined) return ended(published(receipts, true));
+    return ended(publishedTo(receipts, reach.silent, asked.isPreferred ? asked.ms : undefined));
   } catch (error) {
-    return answerTo(error);
+    return ended(answerTo(error));
   }
 }

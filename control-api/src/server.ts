@@ -241,7 +241,8 @@ export class ControlServer {
     } as const;
     return publish({ params: {}, principal: caller, headers, body, format }).then((answer) => {
       this.#report.answered(reported, answer, body.length);
-      return { ...wholeAnswer(answer, format), closes: answer.closes === true };
+      const { head, body: text } = wholeAnswer(answer, format);
+      return { head, body: text, closes: answer.closes === true };
     });
   }
 

@@ -227,7 +227,14 @@ class WholeConnection {
     const at = this.#written + this.#answers.length;
     this.#answers.push(undefined);
     const fault = (error: unknown) => this.#all.options.fault(error, this.#socket);
-    work.then((answer) => this.#answered(at, answer)).catch(fault);
+    const answered = (answer: WholeAnswer) => {
+      try {
+        this.#answered(at, answer);
+      } catch (error) {
+        fault(error);
+      }
+    };
+    work.then(answered, fault);
   }
 
   #answered(at: number, answer: WholeAnswer): void {

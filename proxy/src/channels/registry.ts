@@ -266,6 +266,11 @@ export class ChannelRegistry {
     return matching.size === 0 ? exact : new Set([...exact, ...matching]);
   }
 
+  /** How many these are, without a set of them where there is no pattern. */
+  countReached(channel: string): number {
+    return this.patterns.size === 0 ? this.count(channel) : this.reachedBy(channel).size;
+  }
+
   /** The subscribers of a channel whose items come for sure: nobody while it is not live yet. */
   liveOf(channel: string): ReadonlySet<Subscriber> {
     const found = this.#channels.get(channel);

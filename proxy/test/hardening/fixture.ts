@@ -9,6 +9,7 @@ import { type EchoOrigin, listen } from '../kit/origins/echo-origin.js';
 import { freePort } from '../kit/ports.js';
 import { HostileOrigin, SIG_KEY } from './hostile-origin.js';
 import type { Fixture, Kind } from './kind.js';
+import { PUBLIC, TOKEN_KEY } from './kinds/subscribers.js';
 import { type EdgeName, NodeUnderTest } from './node-under-test.js';
 
 /** Time limits so low that every one of them is met within a case. */
@@ -26,6 +27,8 @@ const SETTINGS = {
   allow_compression: true,
   // What is sent again is a case of its own, and no case is the double of another.
   id_cache_ttl: 1,
+  callbacks: true,
+  callbacks_allow: '127.0.0.0/8',
 };
 
 const routesTo = (hostile: string, good: string, direct: string, events: string) => [
@@ -35,6 +38,7 @@ const routesTo = (hostile: string, good: string, direct: string, events: string)
   `*,id=events,path_beg=/o/ ${hostile},over_http`,
   `*,id=sockjs,path_beg=/s/,sockjs=/s/ ${hostile}`,
   `*,id=sockjs-events,path_beg=/e/,sockjs=/e/ ${hostile},over_http`,
+  `*,id=sub,path_beg=/sub,history subscribe,token_key=${TOKEN_KEY},public_channels=${PUBLIC},allow_origin=https://app.example.com`,
   `*,path_beg=/good/ws ${direct}`,
   `*,path_beg=/good/events ${events},over_http`,
   `*,path_beg=/good/ ${good}`,

@@ -4,6 +4,7 @@ import type { Case, Fixture, Kind } from '../kind.js';
 import { filters, mutatedObject, oddJson, oddNames, oddNumbers, oddText, oddValue, STRAY_LINKS } from '../odd.js';
 import type { Random } from '../random.js';
 import { converse, describeSteps, type Step } from '../steps.js';
+import { endCallbacks } from './control-calls.js';
 import { checkOneAnswer, hostileAnswer, hostileSteps } from './origin-answers.js';
 
 const json = JSON.stringify;
@@ -40,6 +41,26 @@ function linkOf(random: Random, token: string): string {
   return `<${target}>; rel=${random.pick(['next', 'gone', '"next"', 'other', ''])}${random.once(2) ? `; timeout=${random.pick(oddNumbers)}` : ''}`;
 }
 
+/** A callback that no server answers, or its end, or nearly. */
+function callbackOf(random: Random, token: string): string {
+  const secret = `whsec_${Buffer.alloc(random.pick([24, 24, 8, 65])).toString('base64')}`;
+  const id = random.once(6) ? wire(random.pick(oddNames)) : token;
+  if (random.once(4)) return random.pick([`cancel; id=${id}`, 'cancel', `cancel; id="${id}"; x`]);
+  const url = random.pick([
+    'http://127.0.0.1:1/hook',
+    'http://127.0.0.1:1/hook',
+    '',
+    'x',
+    'https://',
+    'http://[::',
+    ...STRAY_LINKS,
+  ]);
+  const params = [`id=${id}`, `secret=${secret}`, `ttl=${random.once(2) ? '60' : random.pick(oddNumbers)}`];
+  return [`<${url}>`, ...params.filter(() => !random.once(6)), ...(random.once(6) ? [oddValue(random)] : [])].join(
+    '; ',
+  );
+}
+
 /** Header fields of an instruct. */
 export function gripFields(random: Random, token: string): string[] {
   const makers: readonly (() => string)[] = [
@@ -55,6 +76,9 @@ export function gripFields(random: Random, token: string): string[] {
     () => `Grip-Link: ${linkOf(random, token)}`,
     () =>
       `Grip-Status: ${random.pick(['200', '201 Made', '100', '99', '999', '1000', `200 ${oddValue(random)}`, '200 \xc4\x8d\xc4\x8aSet-Split: 1', oddValue(random)])}`,
+    () => `Grip-Callback: ${callbackOf(random, token)}`,
+    () => `Grip-Resume-Token: ${random.pick([...oddNumbers, '60', oddValue(random)])}`,
+    () => `Grip-Position: ${random.pick(['request', '', oddValue(random)])}`,
     () => `Grip-Foo: ${oddValue(random)}`,
   ];
   const chosen = random.list(1, 4, () => random.pick(makers)());
@@ -101,10 +125,15 @@ function document(random: Random, token: string): string {
     ],
     ['body', json(oddText(random))],
   ]);
-  return mutatedObject(random, [
-    ['hold', hold],
-    ['response', response],
+  const callback = mutatedObject(random, [
+    ['id', json(random.once(6) ? oddText(random) : token)],
+    ['url', json(random.once(3) ? oddText(random) : 'http://127.0.0.1:1/hook')],
+    ['secret', json(`whsec_${Buffer.alloc(24).toString('base64')}`)],
+    ['channels', `[${random.list(0, 3, channel).join(',')}]`],
+    ['ttl', random.pick(['60', '0', '1e99', '"60"'])],
+    ...(random.once(4) ? [['cancel', random.pick(['true', 'false', '1'])] as const] : []),
   ]);
+  return mutatedObject(random, [random.once(4) ? ['callback', callback] : ['hold', hold], ['response', response]]);
 }
 
 /** Items that a hold of the case may get. */
@@ -162,6 +191,7 @@ async function play(
     }),
   );
   const heard = await talk;
+  await endCallbacks(fixture, [token]);
   return [...complaints, ...checkOneAnswer(heard.bytes, heard.ended === 'fin', 'GET')];
 }
 

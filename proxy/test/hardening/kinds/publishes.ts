@@ -47,6 +47,18 @@ function patch(random: Random): string {
 
 const bins = ['"!!"', '"YQ=="', '"YQ"', '""', '1'];
 
+const stanzas = [
+  '<message><body>a</body></message>',
+  '<message to="a@b"/><message/>',
+  '<!DOCTYPE a [<!ENTITY b "c">]><message>&b;</message>',
+  `${'<a>'.repeat(5_000)}${'</a>'.repeat(5_000)}`,
+  '<message',
+  '<iq type="get"/>',
+  '',
+  '</message>',
+  '<message xmlns:a="b" a:to="c" a:to="d"/>',
+];
+
 /** The formats of an item. */
 export function formats(random: Random): string {
   const text = () => json(random.once(3) ? oddText(random) : 'content');
@@ -96,19 +108,47 @@ export function formats(random: Random): string {
     ['reason', text()],
     random.once(3) ? ['content-bin', random.pick(bins)] : ['content', text()],
   ]);
+  const request = mutatedObject(random, [
+    ...action,
+    ...wanted,
+    ['method', json(random.pick(['POST', 'PUT', 'CONNECT', 'get', 'a b', '']))],
+    ['path', json(random.pick(['/a', '?a', '', 'a', '/..', '/%2e%2e/x', '/\r\nX: 1', oddText(random)]))],
+    [
+      'headers',
+      mutatedObject(random, [
+        ['X-A', text()],
+        ['Host', '"x"'],
+        ['Webhook-Id', '"x"'],
+      ]),
+    ],
+    random.once(3) ? ['body-bin', random.pick(bins)] : ['body', text()],
+  ]);
+  const stanza = mutatedObject(random, [...action, ...wanted, ['content', json(random.pick(stanzas))]]);
   return mutatedObject(random, [
     ['http-response', response],
     ['http-stream', stream],
     ['ws-message', message],
+    ...(random.once(3) ? [['http-request', request] as const] : []),
+    ...(random.once(5) ? [['xmpp-stanza', stanza] as const] : []),
   ]);
 }
 
 /** An item on the channel of a case, or nearly. */
 export function item(random: Random, token: string): string {
   const members: [string, string][] = [
-    ['channel', json(random.once(6) ? oddText(random) : token)],
+    random.once(8)
+      ? [
+          'channels',
+          json(
+            random.list(0, random.pick([2, 3, 1_100]), () => (random.once(4) ? oddText(random).slice(0, 9) : token)),
+          ),
+        ]
+      : ['channel', json(random.once(6) ? oddText(random) : token)],
     ['formats', formats(random)],
   ];
+  if (random.once(8)) members.push(['deliver', random.pick(['"one"', '"one"', '"all"', '1', 'null'])]);
+  if (random.once(6)) members.push(['version', random.pick(['1', '2', '-1', '9007199254740992', '"1"', '1.5'])]);
+  if (random.once(12)) members.push(['version-epoch', json(oddText(random))]);
   if (random.once(2)) members.push(['id', json(random.pick(['1', '2', '3', oddText(random)]))]);
   if (random.once(3)) members.push(['prev-id', json(random.pick(['1', '2', '', oddText(random)]))]);
   if (random.once(3))

@@ -126,7 +126,7 @@ async function publish(fixture: Fixture, channel: string, body: string): Promise
  * Where in the bytes the refusal of uWebSockets.js begins, or their end. The library parses what comes behind a request while
  * it is answered, and writes its refusal into that answer before it closes; docs/edges.md says so.
  */
-function ownRefusal(bytes: Buffer): number {
+export function ownRefusal(bytes: Buffer): number {
   const at = bytes.lastIndexOf('HTTP/1.1 ');
   const refuses = at > 0 && bytes.toString('latin1', at).endsWith('<i>uWebSockets/20 Server</i>');
   return refuses ? at : bytes.length;

@@ -94,13 +94,20 @@ export interface PartReceipt extends PublishReceipt {
 const NO_DETAILS: PublishDetails = {};
 const NOT_ACCEPTED: Acceptance = { duplicate: false };
 
+/** What a receipt says beside the acceptance. */
+interface ReceiptDetails {
+  readonly reach: Reach | undefined;
+  readonly warnings: readonly string[] | undefined;
+  /** False where no subscriber on this node takes a format of the item. */
+  readonly isTaken: boolean;
+}
+
 /** The receipt of a message; without an acceptance, of one that is not known to be accepted. */
 function receiptOf(
   { id, item }: ItemMessage,
   counted: number | undefined,
   acceptance: Acceptance | undefined,
-  reach: Reach | undefined,
-  warnings: readonly string[] | undefined,
+  { reach, warnings, isTaken }: ReceiptDetails,
 ): PublishReceipt {
   const { channel } = item;
   const { duplicate, stale, nodes, position } = acceptance ?? NOT_ACCEPTED;
@@ -117,7 +124,10 @@ function receiptOf(
   else if (acceptance !== undefined) {
     const fit = reach?.of(item);
     if (fit !== undefined) receipt.reach = fit;
-    if (nodes === 0 || !fitsSomebody(item) || (reach?.silent.length === 0 && isNobody(fit))) receipt.unreceived = true;
+    // With one node that has subscribers, and some here, these are all.
+    const isPassedOver = !isTaken && (nodes ?? 1) <= 1;
+    const isCounted = reach?.silent.length === 0 && isNobody(fit);
+    if (nodes === 0 || !fitsSomebody(item) || isPassedOver || isCounted) receipt.unreceived = true;
   }
   if (warnings !== undefined) receipt.warnings = warnings;
   return receipt;
@@ -159,6 +169,11 @@ export interface PublisherOptions {
   readonly backplane: Pick<Backplane, 'publish'>;
   /** Subscribers of a channel on this node, if it knows; called once per item, so it must be a look-up. */
   readonly countSubscribers: (channel: string) => number | undefined;
+  /**
+   * Whether a subscriber on this node takes a format of the item, or may; asked of channels that have some, once per item, so it must not
+   * look at all. Left out: it is not known.
+   */
+  readonly isTaken?: ((item: Item) => boolean) | undefined;
   readonly events: PublishEvents;
   readonly log: Log;
   /** Logs formats that no subscriber takes. Left out: they are not logged. */
@@ -173,6 +188,7 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #backplane: Pick<Backplane, 'publish'>;
   readonly #countSubscribers: (channel: string) => number | undefined;
+  readonly #isTaken: (item: Item) => boolean;
   readonly #events: PublishEvents;
   readonly #log: Log;
   #isStopped = false;
@@ -183,6 +199,7 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.#backplane = options.backplane;
     this.#countSubscribers = options.countSubscribers;
+    this.#isTaken = options.isTaken ?? (() => true);
     this.#events = options.events;
     this.#log = options.log;
     this.#causes = options.causes;
@@ -231,15 +248,25 @@ export class Publisher {
     const headers = isRecorded ? { traceparent: formatTraceparent(trace) } : undefined;
     const messages: Message[] = [];
     const counts: (number | undefined)[] = [];
+    let untaken: Set<number> | undefined;
     for (const item of items) {
       // Not written into the item: one without id resets sequencing and cannot be deduplicated.
       const message = { type: 'item', item, id: item.id ?? randomUUID() } as const;
       messages.push(headers === undefined ? message : { ...message, headers });
-      counts.push(this.#countSubscribers(item.channel));
+      const count = this.#countSubscribers(item.channel);
+      if (count !== undefined && count > 0 && !this.#isTaken(item)) {
+        untaken ??= new Set();
+        untaken.add(counts.length);
+      }
+      counts.push(count);
       if (item.unknownFormats !== undefined) this.#unknown(item.channel, item.unknownFormats);
     }
     const receiptAt = (i: number, acceptance?: Acceptance) =>
-      receiptOf(messages[i] as ItemMessage, counts[i], acceptance, reach, warnings?.at(i));
+      receiptOf(messages[i] as ItemMessage, counts[i], acceptance, {
+        reach,
+        warnings: warnings?.at(i),
+        isTaken: untaken?.has(i) !== true,
+      });
     let acceptances: readonly Acceptance[];
     try {
       acceptances = await this.#backplane.publish(messages);
@@ -276,8 +303,10 @@ export class Publisher {
     }
     if (first === undefined) return;
     this.#events.unreceived?.(items);
-    const { channel, id } = first;
-    this.#causes?.info('unreceived', { channel, id, items }, 'published items reached nobody');
+    const { channel, id, subscribers = 0 } = first;
+    const why = subscribers > 0 ? ', whose subscribers take other formats' : '';
+    const text = `published items reached nobody: channel=${channel}${why}`;
+    this.#causes?.info('unreceived', { channel, id, items }, text);
   }
 
   /** Pushpin takes such items too: formats of other tools may be among them. */

@@ -11,6 +11,7 @@ export {
   startNode,
 } from './app/start-node.js';
 export type { NodeOptions } from './config/node-options.js';
-export { ConfigError, type ConfigProblem, EdgeError, proxyErrors, RoutesError } from './errors.js';
+export { proxyErrors } from './error-table.js';
+export { ConfigError, type ConfigProblem, EdgeError, RoutesError } from './errors.js';
 export type { NodeLog } from './telemetry/embedded-log.js';
 export { version } from './version.js';

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { ConfigError, errorRow, proxyErrors, RoutesError } from '../dist/errors.js';
+import { proxyErrors } from '../dist/error-table.js';
+import { ConfigError, errorRow, RoutesError } from '../dist/errors.js';
 
 t.test('every error code has a side and a meaning', async (t) => {
   for (const [code, { side, meaning }] of Object.entries(proxyErrors)) {

@@ -14,8 +14,11 @@ const MAX_NAMED = 10;
  */
 export function receiptNotes(items: readonly PublishReceipt[], silent: readonly string[] = []): readonly string[] {
   const notes: string[] = [];
-  const unreceived = namesOf(items, (receipt) => receipt.unreceived === true);
+  const unreceived = namesOf(items, (receipt) => receipt.unreceived === true && !hasSubscribers(receipt));
   if (unreceived !== undefined) notes.push(`Note: ${unreceived} reached nobody.`);
+  const passedOver = namesOf(items, (receipt) => receipt.unreceived === true && hasSubscribers(receipt));
+  if (passedOver !== undefined)
+    notes.push(`Note: ${passedOver} reached nobody: no subscriber of the channel takes a format of it.`);
   const duplicates = namesOf(items, (receipt) => receipt.duplicate === true);
   if (duplicates !== undefined)
     notes.push(`Note: not sent again, as the id was published on the channel a moment ago: ${duplicates}.`);
@@ -36,4 +39,8 @@ function namesOf(items: readonly PublishReceipt[], fits: (receipt: PublishReceip
   const named = places.slice(0, MAX_NAMED).map((at) => `items[${at}]`);
   const rest = places.length - named.length;
   return `${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+function hasSubscribers({ subscribers = 0 }: PublishReceipt): boolean {
+  return subscribers > 0;
 }

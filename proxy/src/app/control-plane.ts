@@ -179,6 +179,7 @@ export class ControlPlane {
     this.#publisher = new Publisher({
       backplane: { publish: (messages) => serving().behindInterest(() => this.hub.publish(messages)) },
       countSubscribers: (channel) => serving().countSubscribers(channel),
+      isTaken: (item) => serving().mayTake(item),
       events: metrics,
       log: log.child('publish'),
       causes: new CauseLog(log.child('publish'), this.#clock),

@@ -1,6 +1,6 @@
 /** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
 import type { ChannelView, Connections, Question, Revocations, SubscriberCounts } from '@holdfast/control-api';
-import { zeroCounts } from '@holdfast/grip';
+import { type Item, zeroCounts } from '@holdfast/grip';
 import type { ChannelPresence } from '../channels/presence.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
@@ -135,6 +135,11 @@ export class DataPlane {
   /** Subscribers of a channel on this data plane, by their patterns too. */
   countSubscribers(channel: string): number {
     return this.#parts.registry.countReached(channel);
+  }
+
+  /** Whether one of these takes the item; see `ChannelRegistry.mayTake`. */
+  mayTake(item: Item): boolean {
+    return this.#parts.registry.mayTake(item);
   }
 
   /** What lasts at present, for the command socket. */

@@ -215,6 +215,10 @@ class OneProcess implements Serving {
     return this.#data.countSubscribers(channel);
   }
 
+  mayTake(item: Item): boolean {
+    return this.#data.mayTake(item);
+  }
+
   behindInterest<Done>(publish: () => Promise<Done>): Promise<Done> {
     return publish();
   }

@@ -1,5 +1,6 @@
 /** The port between the control plane and what serves the clients of a node. */
 import type { Connections, Question } from '@holdfast/control-api';
+import type { Item } from '@holdfast/grip';
 import type { Exposition, Readiness } from '../admin/server.js';
 import type { Drainable } from './drain/node-drain.js';
 
@@ -15,6 +16,8 @@ export interface Serving extends Drainable {
   behindInterest<Done>(publish: () => Promise<Done>): Promise<Done>;
   /** Undefined where it is not known at once. */
   countSubscribers(channel: string): number | undefined;
+  /** Whether one of these takes a format of the item; true where that is not known at once. */
+  mayTake(item: Item): boolean;
   readonly connections: Connections;
   /** How many processes serve clients at the moment. */
   readonly workers: number;

@@ -39,6 +39,10 @@ export class StanzaPiece {
   }
 }
 
+/** An empty line and what is before it, with the line ends that there may be. */
+const EVENT_END = /(?:\r\n|\n|\r)(?:\r\n|\n|\r)$/;
+const EVENT_END_BYTES = 4;
+
 /** One item on its way to all subscribers of its channel: each form of it is made once and shared. */
 export class Delivery implements Forms {
   readonly item: Item;
@@ -52,6 +56,7 @@ export class Delivery implements Forms {
   readonly prefix: string | undefined;
   #bytes: number | undefined;
   #piece: StreamPiece | undefined;
+  #isLookedAt = false;
   #frame: FramePiece | undefined;
   #marked: StreamPiece | undefined;
   #mark: FramePiece | undefined;
@@ -118,6 +123,17 @@ export class Delivery implements Forms {
           : new FramePiece('text', Buffer.alloc(0));
     }
     return this.#frame;
+  }
+
+  /**
+   * Whether the content for streams does not end as an event does, with an empty line (HTML §9.2.6), for which clients wait. True for the
+   * first who asks, so that it is reported once for an item.
+   */
+  takeCutEvent(): boolean {
+    if (this.#isLookedAt) return false;
+    this.#isLookedAt = true;
+    const { payload } = this.piece;
+    return !EVENT_END.test(payload.toString('latin1', Math.max(payload.length - EVENT_END_BYTES, 0)));
   }
 
   /** The content for streams. Only for an item whose stream action is `send`. */

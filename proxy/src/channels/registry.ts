@@ -1,6 +1,6 @@
 /** Which subscribers of this node are on which channel, and the node's interest that follows from that. */
 import type { PrefixInterest } from '@holdfast/control-api';
-import { type Expires, kindRows } from '@holdfast/grip';
+import { type Expires, type Item, kindRows } from '@holdfast/grip';
 import { type ChannelPattern, NO_PATTERNS } from '../routes/channel-pattern.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { AgeLimit } from './age-limit.js';
@@ -49,6 +49,9 @@ export interface RegistryFollowers {
 }
 
 const NOBODY: ReadonlySet<Subscriber> = new Set();
+
+/** Subscribers of a channel that are looked at for whether one of them takes an item: it is done for each publish. */
+const LOOKED_AT = 16;
 
 interface Channel {
   readonly subscribers: Set<Subscriber>;
@@ -269,6 +272,17 @@ export class ChannelRegistry {
   /** How many these are, without a set of them where there is no pattern. */
   countReached(channel: string): number {
     return this.patterns.size === 0 ? this.count(channel) : this.reachedBy(channel).size;
+  }
+
+  /** Whether one of these takes a format of the item. Of more than a few not all are looked at: one of the others may. */
+  mayTake({ channel, formats }: Pick<Item, 'channel' | 'formats'>): boolean {
+    // Callbacks are not among them.
+    if (formats.httpRequest !== undefined) return true;
+    let left = LOOKED_AT;
+    for (const { kind } of this.patterns.size === 0 ? this.of(channel) : this.reachedBy(channel)) {
+      if (left-- === 0 || formats[kindRows[kind].key] !== undefined) return true;
+    }
+    return false;
   }
 
   /** The subscribers of a channel whose items come for sure: nobody while it is not live yet. */

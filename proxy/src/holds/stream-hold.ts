@@ -26,7 +26,7 @@ import {
   subscribeStream,
   termsOf,
 } from './stream-opening.js';
-import { reportFailure, warnOfFilters } from './stream-reports.js';
+import { reportFailure, reportWaiting, warnOfFilters } from './stream-reports.js';
 import { type StreamReceiver, StreamWriter } from './stream-writer.js';
 
 /**
@@ -180,6 +180,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
     else if (this.#writer.admitsItem(this.#queue, delivery)) this.#queue = queued(this.#queue, delivery);
+    if (this.#state === 'flowing') reportWaiting(this, this.#since, this.#scope, this.#deps.subscriber);
     return true;
   }
 

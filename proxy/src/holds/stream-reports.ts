@@ -1,14 +1,15 @@
 /** What the log has of a stream while it is held, and what operators are warned of. */
 import type { Instruct } from '@holdfast/grip';
+import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
+import type { ItemReceiver } from '../delivery/pipeline.js';
 import { type ClientResponse, StreamPiece } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
-import type { StreamReceiver } from './stream-writer.js';
 
 /** Logs that a stream breaks off, warns of its origin, and says so to the client of a debug route. */
 export function reportFailure(
-  { id, isDebug, isOver }: Pick<StreamReceiver, 'id' | 'isDebug'> & { readonly isOver: boolean },
+  { id, isDebug, isOver }: Pick<ItemReceiver, 'id' | 'isDebug'> & { readonly isOver: boolean },
   text: string,
   scope: LinkScope,
   response: ClientResponse,
@@ -35,4 +36,30 @@ export function warnOfFilters(
   const filters = (hold?.channels ?? channels).flatMap((channel) => channel.filters);
   const { route, target } = scope;
   warnings?.filtersNamed({ id, route, target, marks: scope }, filters);
+}
+
+/** Warns of an item that is no whole event, for which the client of an event stream waits. */
+export function reportCutEvent(
+  { id }: Pick<ItemReceiver, 'id'>,
+  { item }: Delivery,
+  scope: LinkScope,
+  { warnings }: SubscriberDeps,
+): void {
+  const { route, target } = scope;
+  warnings?.eventCut({ id, route, target, marks: scope }, item.channel);
+}
+
+/** Milliseconds that the origin's answer may take before items that wait for its end are spoken of. */
+const BODY_PATIENCE_MS = 5_000;
+
+/** Warns where items wait for the end of a body of the origin, of a stream that there has been since then. */
+export function reportWaiting(
+  { id }: Pick<ItemReceiver, 'id'>,
+  since: number,
+  scope: LinkScope,
+  { warnings, clock }: SubscriberDeps,
+): void {
+  if (clock.monotonic() - since < BODY_PATIENCE_MS) return;
+  const { route, target } = scope;
+  warnings?.endless({ id, route, target, marks: scope });
 }

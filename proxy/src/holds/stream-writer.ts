@@ -10,6 +10,7 @@ import type { LinkScope } from '../links/link-scope.js';
 import { KeepAliveTimer } from '../runtime/timers.js';
 import type { HoldDeps } from './hold.js';
 import type { StreamReplay } from './hold-replay.js';
+import { reportCutEvent } from './stream-reports.js';
 
 /** What the client of an event stream waits at least before it comes back to a system of which a node goes down, and how much longer at random: ms. */
 const RETRY_MS = 2_000;
@@ -31,7 +32,7 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
   protected scope: LinkScope;
   readonly #response: ClientResponse;
   readonly #replay: StreamReplay | undefined;
-  readonly #saysRetry: boolean;
+  readonly #isEvents: boolean;
   #keepAlive: KeepAliveTimer | undefined;
   /** Undefined unless what was missed is being written. */
   #missed: ReplayWriter | undefined;
@@ -56,13 +57,12 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
     this.scope = scope;
     this.#response = response;
     this.#replay = replay;
-    const type = deps.shutdownRetry ? headerValue(instruct.response.headers, 'content-type') : undefined;
-    this.#saysRetry = type !== undefined && EVENT_STREAM.test(type);
+    this.#isEvents = EVENT_STREAM.test(headerValue(instruct.response.headers, 'content-type') ?? '');
   }
 
   /** Has the client of an event stream, which is about to end, wait some seconds before it comes back (HTML §9.2.6). */
   #sayRetry(): void {
-    if (!this.#saysRetry) return;
+    if (!this.#isEvents || this.deps.shutdownRetry !== true) return;
     const ms = RETRY_MS + Math.floor(this.deps.subscriber.random() * RETRY_JITTER_MS);
     this.#response.push(new StreamPiece(Buffer.from(`retry: ${ms}\n\n`)));
   }
@@ -143,6 +143,8 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
   }
 
   protected encode(delivery: Delivery, _format: unknown, own: Buffer | undefined): StreamPiece {
+    if (this.#isEvents && delivery.takeCutEvent())
+      reportCutEvent(this.receiver, delivery, this.scope, this.deps.subscriber);
     return own === undefined ? delivery.piece : new StreamPiece(own);
   }
 

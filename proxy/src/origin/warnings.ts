@@ -144,6 +144,42 @@ export class OriginWarnings {
     );
   }
 
+  /** An origin names channels and does not hold the client, nor does anything else use them. Logged once for its route. */
+  holdless(context: FailureContext): void {
+    this.#once(
+      context,
+      'hold',
+      'the origin names channels and no hold: without Grip-Hold (response or stream), or hold in JSON, the answer is passed on and the client gets no item',
+    );
+  }
+
+  /** An origin answers a handshake as if it were a plain request: it may not know WebSockets over HTTP there. Logged once for its route. */
+  eventless(context: FailureContext, status: number): void {
+    this.#once(
+      context,
+      'events',
+      `the origin answers a WebSocket handshake with ${status} and without events: a target with over_http is asked by POST with application/websocket-events, so give WebSockets a route that other requests do not have (proto=ws, path_beg)`,
+    );
+  }
+
+  /** Items of a stream wait for the end of the origin's own answer, which takes long. Logged once for its route. */
+  endless(context: FailureContext): void {
+    this.#once(
+      context,
+      'end',
+      'items wait, as the answer that opens a stream has not come to its end: the origin must end it (as by res.end() or return) for the client to be held',
+    );
+  }
+
+  /** What is published to an event stream is no whole event. Logged once for its route. */
+  eventCut(context: FailureContext, channel: string): void {
+    this.#once(
+      context,
+      'event',
+      `an item for event streams does not end with an empty line, on channel ${JSON.stringify(channel.slice(0, 100))}: browsers wait for the rest of the event (data: …, and two line feeds)`,
+    );
+  }
+
   /** An origin wants initial items of a pattern, of which nothing is replayed. Logged once for its route. */
   patternInitial(context: FailureContext): void {
     this.#once(
@@ -184,7 +220,7 @@ export class OriginWarnings {
     if (error instanceof OriginError) return adviceOn(error, target, this.#patience);
     if (error instanceof GripError) return `the origin's GRIP cannot be understood: ${error.message}`;
     if (error instanceof EdgeError) return `the origin's answer cannot be passed on: ${error.message}`;
-    const advice = error instanceof RequestError ? REQUEST_ADVICE[error.code] : undefined;
+    const advice = error instanceof RequestError ? (error.advice ?? REQUEST_ADVICE[error.code]) : undefined;
     return advice === undefined ? error.message : `${error.message.replace(/\.$/, '')}: ${advice}`;
   }
 

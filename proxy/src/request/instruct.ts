@@ -143,6 +143,7 @@ class InstructAnswer {
     }
     if (hold?.channels.length === 0 && target.subs.length === 0 && links.next === undefined)
       warnings.channelless(context);
+    if (isHoldless(instruct)) warnings.holdless(context);
   }
 
   /**
@@ -332,4 +333,10 @@ function openHold(opening: Opening, owner: HoldOwner, deps: HoldDeps): ResponseH
   }
   const start = { ...opening, list: channelList(opening, instruct, deps.subscriber) };
   return instruct.hold?.mode === 'response' ? new ResponseHold(start, owner, deps) : new StreamHold(start, owner, deps);
+}
+
+/** Whether channels are named for nothing: without a hold they are of use for filters, a position and a next link only. */
+function isHoldless({ hold, callback, channels = [], links, position }: Instruct): boolean {
+  if (hold !== undefined || callback !== undefined || position === true || links.next !== undefined) return false;
+  return channels.length > 0 && channels.every(({ filters }) => filters.length === 0);
 }

@@ -31,6 +31,9 @@ const LAST_EVENT_ID = 'holdfast-last-event-id';
 /** Any character but printable ASCII. */
 const UNUSUAL = /[^\x20-\x7e]/;
 
+/** Characters of a path in a line of the log. */
+const SHOWN_PATH = 100;
+
 /** A request, and what is known of it before anything is done for it. */
 interface Received {
   readonly request: ClientRequest;
@@ -103,7 +106,7 @@ export class RequestHandler implements EdgeHandler {
   }
 
   #take(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route | undefined): void {
-    if (route === undefined) this.#refuse(request, response, trust, undefined, noRoute(request));
+    if (route === undefined) this.#refuse(request, response, trust, undefined, this.#noRoute(request, 'http'));
     else if (!this.#refused(request, response, trust, route)) {
       new Exchange(request, response, route, trust, this.#deps, chooseSink).start();
     }
@@ -142,7 +145,7 @@ export class RequestHandler implements EdgeHandler {
     const handshake = change === undefined ? client : changedHandshake(client, change);
     if (this.#refusedStranger(request, handshake.response, trust, route)) return;
     const sockjs = this.#sockjs;
-    if (route === undefined) this.#refuse(request, handshake.response, trust, undefined, noRoute(request));
+    if (route === undefined) this.#refuse(request, handshake.response, trust, undefined, this.#noRoute(request, 'ws'));
     else if (this.#refused(request, handshake.response, trust, route)) return;
     else if (sockjs !== undefined && servesSockJs(route, request.path)) {
       sockjs.onWebSocket(request, handshake, route, trust);
@@ -196,6 +199,15 @@ export class RequestHandler implements EdgeHandler {
     });
   }
 
+  #noRoute(request: ClientRequest, proto: 'http' | 'ws'): RequestError {
+    const host = hostName(request.host);
+    const [path = ''] = request.path.split('?', 1);
+    const advice = this.#deps.routes().serves(host)
+      ? `routes take this domain, and none of them this path, protocol or TLS: ${proto} ${path.slice(0, SHOWN_PATH)}`
+      : undefined;
+    return new RequestError('ERR_REQUEST_NO_ROUTE', `No route for host: ${host}`, { advice });
+  }
+
   #refuse(
     request: ClientRequest,
     response: ClientResponse,
@@ -237,10 +249,6 @@ function hostName(host: string): string {
 function checkEvents({ headers }: ClientRequest): void {
   if (!posesAsEvents(headers)) return;
   throw new RequestError('ERR_REQUEST_EVENTS_FROM_CLIENT', 'Client not allowed to send WebSocket events directly.');
-}
-
-function noRoute(request: ClientRequest): RequestError {
-  return new RequestError('ERR_REQUEST_NO_ROUTE', `No route for host: ${hostName(request.host)}`);
 }
 
 function isTrusted(request: ClientRequest, key: SigKey | undefined, clock: Clock): boolean {

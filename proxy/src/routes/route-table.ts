@@ -55,7 +55,7 @@ export class RouteTable {
     for (const domain of this.#byDomain.values()) domain.sort(byPriority);
     for (const domain of this.#byXmpp.values()) domain.sort(byPriority);
     this.routes = kept;
-    this.warnings = [...warnings, ...prefixWarnings(kept)];
+    this.warnings = [...warnings, ...kept.flatMap(domainWarnings), ...prefixWarnings(kept)];
   }
 
   #add(route: Route): void {
@@ -100,6 +100,11 @@ export class RouteTable {
     return this.#byXmpp.get(domain)?.find(({ pathBeg }) => path.startsWith(pathBeg));
   }
 
+  /** Whether any line could take a request for this host, in lower case, if its path, protocol and TLS fitted. */
+  serves(host: string): boolean {
+    return this.#byDomain.has(withoutRoot(host)) || this.#byDomain.has('*');
+  }
+
   /** Whether a line names this domain, in lower case; `*` is no name. */
   hasDomain(domain: string): boolean {
     return domain !== '*' && this.#byDomain.has(withoutRoot(domain));
@@ -117,4 +122,12 @@ export class RouteTable {
   current(route: Route): Route | undefined {
     return (route.id === undefined ? undefined : this.#byExplicitId.get(route.id)) ?? this.#byKey.get(route.key);
   }
+}
+
+/** Pushpin takes such a domain too, and never finds it. */
+function domainWarnings({ domain, key }: Route): string[] {
+  const [host = '', ...path] = domain.split('/');
+  const never = `route ${key}: no request has the domain '${domain}'`;
+  if (path.length > 0) return [`${never}: for a path write ${host || '*'},path_beg=/${path.join('/')}`];
+  return /^[^:]+:\d+$/.test(domain) ? [`${never}: routes have names without a port`] : [];
 }

@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import { channelNameFault, isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
 import { RoutesError } from '../errors.js';
-import type { OriginPropName } from './property-table.js';
+import { type OriginPropName, targetProps } from './property-table.js';
 import type { RouteSection } from './routes-file.js';
 import { readInlineKeys, type SubscribeTarget, toSubscribeTarget } from './subscribe-target.js';
 
@@ -52,6 +52,8 @@ export function describeHost({ host, port }: HttpTarget): string {
 
 /** What may be missing in a target, or too much; Pushpin only says that it is bad. */
 function hint(text: string): string {
+  if (targetProps.includes(text.split('=', 1)[0] as string))
+    return `: ${text} is a property, which follows its target after a comma and no space`;
   if (text.includes('/')) return ': write host:port, with ssl for https, and no scheme or path';
   return /^[\w.-]+$/.test(text) ? `: it has no port, as in ${text}:80` : '';
 }

@@ -95,6 +95,9 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   originRejected(head: ResponseHead, body: Buffer): void {
     if (this.#over) return;
     this.#over = true;
+    const { status } = head;
+    if (this.#target.kind === 'http' && this.#target.overHttp && status >= 200 && status < 300)
+      this.#deps.subscriber.warnings?.eventless(this.#context, status);
     const failure = answerWhole(this.#client.response, head, body, this.#debug);
     this.#opened(failure?.status ?? head.status, failure?.code);
   }

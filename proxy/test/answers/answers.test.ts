@@ -1,7 +1,8 @@
 import { GripError } from '@holdfast/grip';
 import t from 'tap';
 import { failureOf } from '../../dist/answers/answers.js';
-import { OriginError, type OriginErrorCode, proxyErrors, RequestError } from '../../dist/errors.js';
+import { proxyErrors } from '../../dist/error-table.js';
+import { OriginError, type OriginErrorCode, RequestError } from '../../dist/errors.js';
 
 const FAILED = 'Error while proxying to origin.';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { type LoadedConfig, loadConfig } from '../../dist/app/load-config.js';
-import { proxyErrors } from '../../dist/errors.js';
+import { proxyErrors } from '../../dist/error-table.js';
 import { conf, failure, load, shipped, yaml } from '../config/fixture.js';
 
 t.test('without file, flags and environment the defaults apply and the test handler answers', async (t) => {

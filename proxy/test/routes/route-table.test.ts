@@ -155,3 +155,14 @@ t.test('property: a route that wins fits, and no fitting route of its list is be
     }),
   );
 });
+
+t.test('domains that no request has are named', async (t) => {
+  t.strictSame(
+    table('/orders A:1', 'a.test/x/y B:1', 'a.test:7999 C:1', '::1 D:1', '[::1] E:1', 'a.test F:1').warnings,
+    [
+      "route /orders,*,*,*: no request has the domain '/orders': for a path write *,path_beg=/orders",
+      "route a.test/x/y,*,*,*: no request has the domain 'a.test/x/y': for a path write a.test,path_beg=/x/y",
+      "route a.test:7999,*,*,*: no request has the domain 'a.test:7999': routes have names without a port",
+    ],
+  );
+});

@@ -57,12 +57,15 @@ function fixture(start: string | undefined) {
 const domains = (table: RouteTable) => table.routes.map(({ domain }) => domain);
 
 t.test('at the start bad lines are skipped with a warning and the others load', async (t) => {
-  const { open, said, state } = fixture('a.test h:1\nb.test\nc.test nowhere\na.test h:2\nd.test h:3\n');
+  const { open, said, state } = fixture(
+    'a.test h:1\nb.test\nc.test nowhere\na.test h:2\nd.test h:3\ne.test h:4 over_http\n',
+  );
   const source = open();
   t.strictSame(domains(source.table), ['a.test', 'd.test']);
   t.strictSame(said, [
     'warn: /etc/x/routes: line 2: must specify condition and at least one target, line skipped',
     'warn: /etc/x/routes: line 3, column 8: target bad format: it has no port, as in nowhere:80, line skipped',
+    'warn: /etc/x/routes: line 6, column 12: target bad format: over_http is a property, which follows its target after a comma and no space, line skipped',
     'warn: /etc/x/routes: skipping duplicate condition a.test,*,*,*',
     'info: routes loaded with 2 entries',
   ]);

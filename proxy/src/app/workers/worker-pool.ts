@@ -196,6 +196,10 @@ export class WorkerPool implements Serving {
     return undefined;
   }
 
+  mayTake(): boolean {
+    return true;
+  }
+
   get readiness(): Readiness {
     if (this.#isStopping) return { ready: false, reason: 'not accepting clients' };
     return this.#serving.length > 0 ? { ready: true } : { ready: false, reason: 'no worker serves clients' };

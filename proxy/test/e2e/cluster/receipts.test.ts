@@ -77,7 +77,7 @@ t.test('what reached nobody is said: receipt, text, metric, log, and holdfast pu
     });
     t.equal(text.text, 'Published\nNote: the item reached nobody.\n');
     t.equal(await node.metric('holdfast_items_unreceived_total'), before + 2);
-    const line = await node.record('the line', ({ msg }) => msg === 'published items reached nobody');
+    const line = await node.record('the line', ({ msg }) => msg === 'published items reached nobody: channel=nobody');
     t.match(line, { channel: 'nobody', items: 1 });
     const args = [join(root, 'proxy', 'bin', 'holdfast.js'), 'publish', '--spec', node.control, 'nobody', 'x'];
     const child = startChild(t, { command: process.execPath, args });

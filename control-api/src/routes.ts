@@ -22,9 +22,8 @@ import {
   shown,
   updated,
 } from './http/answer.js';
-import type { Format } from './http/negotiate.js';
+import { type Format, preferredWait } from './http/negotiate.js';
 import { checkCoding, plainBody } from './http/plain-body.js';
-import { preferredWait } from './http/prefer.js';
 import type { Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';

@@ -1,6 +1,6 @@
 /** Reading Prefer. */
 import t from 'tap';
-import { preferredWait } from '../../dist/http/prefer.js';
+import { preferredWait } from '../../dist/http/negotiate.js';
 
 t.test('wait is read in milliseconds, among other preferences, as token or quoted', async (t) => {
   for (const [field, ms] of [

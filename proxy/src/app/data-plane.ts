@@ -10,7 +10,7 @@ import type { EdgeListener } from '../edge/edges.js';
 import { type RouteView, viewOfRoute } from '../routes/route-view.js';
 import { guardedClock, realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
-import { type Assembly, assemble, type DataPlaneDeps, listenersOf } from './compose.js';
+import { type Assembly, assemble, type DataPlaneDeps, listenersOf } from './compose/compose.js';
 import { HoldDrain } from './drain/hold-drain.js';
 import { Orders, type OrdersDeps } from './questions/orders.js';
 import { Pages, viewOfConnection } from './questions/pages.js';

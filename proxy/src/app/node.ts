@@ -13,7 +13,7 @@ import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { makeTracing } from '../tracing/make-tracing.js';
 import { version } from '../version.js';
-import type { DataPlaneDeps, Overrides } from './compose.js';
+import type { DataPlaneDeps, Overrides } from './compose/compose.js';
 import { ControlPlane } from './control-plane.js';
 import { DataPlane, type DataPlaneLoad } from './data-plane.js';
 import { NodeDrain } from './drain/node-drain.js';

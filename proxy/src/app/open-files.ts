@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.js';
 import { optionByKey } from '../config/table.js';
 import { Descriptors } from '../runtime/descriptors.js';
-import { listenersOf } from './compose.js';
+import { listenersOf } from './compose/compose.js';
 
 /** What is said; at `warn` where the operator has chosen `client_maxconn`, and relies on it. */
 export interface OpenFilesNotice {

@@ -5,7 +5,7 @@
 import { parseItem } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
-import type { Overrides } from '../../dist/app/compose.js';
+import type { Overrides } from '../../dist/app/compose/compose.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
 import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
 import { configOf, type MadeNode, makeNode } from '../kit/app.js';

@@ -4,7 +4,7 @@
  */
 import type { Test } from 'tap';
 import { type LogLine, RecordingLog } from '../../../control-api/dist-test/recorder.js';
-import type { Assembly, Overrides } from '../../dist/app/compose.js';
+import type { Assembly, Overrides } from '../../dist/app/compose/compose.js';
 import { loadConfig } from '../../dist/app/load-config.js';
 import { HoldfastNode } from '../../dist/app/node.js';
 import type { Config } from '../../dist/config/config.js';

@@ -2,7 +2,7 @@
 import { type Backplane, CAUSE_MS, type Faulty, type History } from '@holdfast/control-api';
 import { parseItem, signGripSig } from '@holdfast/grip';
 import type { Test } from 'tap';
-import type { Assembly } from '../../dist/app/compose.js';
+import type { Assembly } from '../../dist/app/compose/compose.js';
 import type { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-deps.js';
 import type { DeliveryEvents } from '../../dist/delivery/item-delivery.js';

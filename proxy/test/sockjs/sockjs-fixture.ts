@@ -5,8 +5,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Test } from 'tap';
-import type { Assembly } from '../../dist/app/compose.js';
-import { composeSockJs } from '../../dist/app/compose-requests.js';
+import type { Assembly } from '../../dist/app/compose/compose.js';
+import { composeSockJs } from '../../dist/app/compose/requests.js';
 import type { BodySink, ClientBody, ClientRequest, EdgeHandler } from '../../dist/edge/port.js';
 import { OriginError } from '../../dist/errors.js';
 import type { RequestEnd } from '../../dist/request/request-deps.js';

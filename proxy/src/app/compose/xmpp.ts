@@ -1,11 +1,11 @@
 /** The composition of XMPP, where it is configured: the component of an XMPP server, and the subscriptions of its clients. */
-import type { Config } from '../config/config.js';
-import { componentOf } from '../config/types/xmpp-component.js';
-import type { RequestDeps } from '../request/request-deps.js';
-import type { RootLog } from '../telemetry/log.js';
-import type { Metrics } from '../telemetry/metrics.js';
-import type { Telemetry } from '../telemetry/telemetry.js';
-import { XmppTransport } from '../xmpp/transport.js';
+import type { Config } from '../../config/config.js';
+import { componentOf } from '../../config/types/xmpp-component.js';
+import type { RequestDeps } from '../../request/request-deps.js';
+import type { RootLog } from '../../telemetry/log.js';
+import type { Metrics } from '../../telemetry/metrics.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import { XmppTransport } from '../../xmpp/transport.js';
 
 /** What XMPP is given beside what requests have. */
 export interface XmppParts {

@@ -28,6 +28,7 @@ function explain(ports, commands) {
 Holdfast is in front of the example application (examples/express-origin/server.mjs).
 
 In a browser, open one of each kind and publish to them: http://127.0.0.1:${ports.admin}/ui/#/try
+
 The same by hand. Hold a request open, in one terminal or in several:
 
 ${[stream, events, poll, socket].map(show).join('\n')}

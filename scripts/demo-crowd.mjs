@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { endsWithDemo } from './demo-servers.mjs';
 import { root } from './setup.mjs';
 
 /** The command as users run it. */
@@ -82,14 +83,7 @@ export function startCrowd(ports, crowd) {
       // Elsewhere than on Linux the loopback network has one address.
       ...(process.platform === 'linux' ? ['--local-address', `127.0.0.${10 + at}`] : []),
     ];
-    const publish = [
-      '--publish',
-      `http://127.0.0.1:${ports.control}/`,
-      '--channel',
-      'events-test',
-      '--rate',
-      crowd.rate,
-    ];
+    const publish = ['--publish', `http://127.0.0.1:${ports.control}/`, '--channel', 'test', '--rate', crowd.rate];
     return startLoad(at === 0 ? [...args, ...publish] : args, at === 0 ? count : 0);
   });
   const stop = () => {
@@ -107,7 +101,7 @@ export function startCrowd(ports, crowd) {
  */
 function startLoad(args, shown) {
   // Out of the terminal's process group: Ctrl-C reaches the demo alone, which then stops them in order.
-  const child = spawn(process.execPath, [command, 'load', ...args], {
+  const child = spawn(process.execPath, [...endsWithDemo, command, 'load', ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

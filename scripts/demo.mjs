@@ -1,10 +1,11 @@
 // npm run demo: an application behind Holdfast on this machine, and the commands to try it with; stays
-// until Ctrl-C. With `-- --smoke` it takes free ports, runs these commands by itself, prints what came
-// back and exits 0 or 1. With `-- hundred-thousand` it has 100,000 clients. Needs nothing but Node and npm.
+// until Ctrl-C. With `-- --free-ports` it takes free ports. With `-- --smoke` it does so too, runs these
+// commands by itself, prints what came back and exits 0 or 1. With `-- hundred-thousand` it has 100,000
+// clients. Needs nothing but Node and npm.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { curlLine, demoCommands, runWithCurl, runWithFetch } from './demo-commands.mjs';
+import { commandLine, demoCommands, runInShell, runWithNode } from './demo-commands.mjs';
 import { crowdOf, crowdOptions, startCrowd } from './demo-crowd.mjs';
 import { freePort, startHoldfast, startOrigin, stopServers } from './demo-servers.mjs';
 import { build, installPackages, root } from './setup.mjs';
@@ -12,28 +13,31 @@ import { build, installPackages, root } from './setup.mjs';
 const DEMO_PORTS = { client: 7999, control: 5561, admin: 5580 };
 /** For one answer to come back in the smoke run; all of them take milliseconds. */
 const ANSWER_LIMIT_MS = 15_000;
+/** Is another one when npm has gone while packages were installed or built. */
+const startedBy = process.ppid;
 
 /**
  * @param {{ client: number, control: number, admin: number }} ports
  * @param {ReturnType<typeof demoCommands>} commands
  */
 function explain(ports, commands) {
-  const { stream, events, poll, publish, originPublish } = commands;
+  const { stream, events, poll, socket, publish, originPublish } = commands;
   const show = (/** @type {import('./demo-commands.mjs').DemoCommand} */ command) =>
-    `  # ${command.why}\n  ${curlLine(command)}\n`;
+    `  # ${command.why}\n  ${commandLine(command)}\n`;
   console.log(`
 Holdfast is in front of the example application (examples/express-origin/server.mjs).
 
-Hold a request open, in one terminal or in several:
+In a browser, open one of each kind and publish to them: http://127.0.0.1:${ports.admin}/ui/#/try
 
-${[stream, events, poll].map(show).join('\n')}
+The same by hand. Hold a request open, in one terminal or in several:
+
+${[stream, events, poll, socket].map(show).join('\n')}
 Publish into the held requests, from another terminal:
 
 ${[publish, originPublish].map(show).join('\n')}
-See it all, open connections and publish, in a browser: http://127.0.0.1:${ports.admin}/ui/
-
+Counts, channels and connections: http://127.0.0.1:${ports.admin}/ui/
 Health and metrics: http://127.0.0.1:${ports.admin}/readyz and http://127.0.0.1:${ports.admin}/metrics
-Ctrl-C ends it all.
+Warnings and errors of Holdfast and of the application are shown here. Ctrl-C ends it all.
 `);
 }
 
@@ -55,13 +59,13 @@ async function until(what, step) {
  * Runs the printed commands and checks what they bring back.
  *
  * @param {ReturnType<typeof demoCommands>} commands
- * @param {typeof runWithCurl} run
+ * @param {typeof runInShell} run
  * @param {Map<string, import('./demo-commands.mjs').RunningCommand>} ran  gets each command line with its run, for the report
  */
 async function drive(commands, run, ran) {
   const start = (/** @type {import('./demo-commands.mjs').DemoCommand} */ command) => {
     const running = run(command);
-    ran.set(curlLine(command), running);
+    ran.set(commandLine(command), running);
     return running;
   };
   const publish = async (/** @type {import('./demo-commands.mjs').DemoCommand} */ command) => {
@@ -72,6 +76,7 @@ async function drive(commands, run, ran) {
 
   const stream = start(commands.stream);
   const events = start(commands.events);
+  const socket = start(commands.socket);
   await until('the stream opens', () => stream.output().startsWith('[stream opened]\n'));
   await until('the event stream opens', () => events.output().startsWith('event: stream-open\n'));
 
@@ -82,11 +87,18 @@ async function drive(commands, run, ran) {
     return Promise.race([poll.ended.then(() => true), delay(200, false)]);
   });
   if (poll.output() !== 'hello\n') throw new Error(`the long poll answered: ${poll.output()}`);
-  await until('the stream shows the item', () => stream.output().includes('\nhello\n'));
+  await until('the stream shows the item', () => stream.output().includes('\ndata: hello\n\n'));
+  // Nor does it of a WebSocket, whose program says nothing when it opens.
+  await until('the WebSocket gets an item', async () => {
+    if (socket.output().startsWith('hello\n')) return true;
+    await publish(commands.publish);
+    return false;
+  });
 
   await publish(commands.originPublish);
-  await until('the stream shows the item', () => stream.output().includes('\nhello from the application\n'));
+  await until('the stream shows the item', () => stream.output().includes('\ndata: hello from the application\n\n'));
   await until('the event stream shows it', () => events.output().includes('\ndata: hello from the application\n\n'));
+  await until('the WebSocket shows it', () => socket.output().endsWith('\nhello from the application\n'));
 }
 
 /** What the live page needs: itself, and leave to read what clients get. @param {{ client: number, admin: number }} ports */
@@ -105,7 +117,7 @@ async function smoke(commands) {
   if (!hasCurl) console.log('No curl here: Node makes the same requests by itself.\n');
   const ran = new Map();
   try {
-    await drive(commands, hasCurl ? runWithCurl : runWithFetch, ran);
+    await drive(commands, hasCurl ? runInShell : runWithNode, ran);
   } finally {
     for (const [line, running] of ran) {
       running.stop();
@@ -153,7 +165,12 @@ async function main() {
   const crowd = word === HUNDRED_THOUSAND ? crowdOf(argv, isSmoke) : undefined;
   installPackages();
   build();
-  const ports = isSmoke ? { client: await freePort(), control: await freePort(), admin: await freePort() } : DEMO_PORTS;
+  if (process.ppid !== startedBy) return;
+  if (process.env.npm_lifecycle_event === 'demo') await import('./end-with-parent.mjs');
+  const ownPorts = isSmoke || process.argv.includes('--free-ports');
+  const ports = ownPorts
+    ? { client: await freePort(), control: await freePort(), admin: await freePort() }
+    : DEMO_PORTS;
   if (crowd !== undefined) return showCrowd(ports, crowd);
   const origin = await startOrigin(ports.control, quit);
   await startHoldfast(ports, origin, quit);
@@ -172,8 +189,11 @@ async function quit(reason) {
   await stopServers();
 }
 
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-  process.once(signal, () => (stopCrowd === undefined ? stopServers() : stopCrowd()));
+/** Ends it as it was meant to end. */
+function end() {
+  return stopCrowd === undefined ? stopServers() : stopCrowd();
 }
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.once(signal, end);
 
 main().catch(quit);

@@ -49,12 +49,11 @@ app.get('/stream', (req, res) => {
   res.type('text').send('[stream opened]\n');
 });
 
-// The same as server-sent events, for EventSource in a browser. Its items look different (`data: …`),
-// so they have a channel of their own. A comment line every 20 s keeps idle connections open.
+// The same as server-sent events, for EventSource in a browser. A comment line every 20 s keeps idle connections open.
 app.get('/events', (req, res) => {
   const hold = startHold(req, res);
   if (!hold) return;
-  hold.instruct.addChannel(`events-${hold.channel}`);
+  hold.instruct.addChannel(hold.channel);
   hold.instruct.setHoldStream();
   hold.instruct.setKeepAlive(':\n\n', 20);
   res.type('text/event-stream').send('event: stream-open\ndata:\n\n');
@@ -97,8 +96,8 @@ function readMessage(socket) {
   return false;
 }
 
-// Publishes the request's body to everybody: one item in three formats for streams, long polls and WebSockets, one
-// for the event streams. The proxy picks the format that each held client needs.
+// Publishes the request's body to everybody: one item in three formats, for streams, long polls and WebSockets. The proxy
+// picks the format that each held client needs. Streams get an event, as an EventSource understands nothing else.
 app.post('/publish', express.text({ type: () => true }), async (req, res) => {
   const channel = String(req.query.channel ?? 'test');
   const text = typeof req.body === 'string' ? req.body : '';
@@ -106,12 +105,11 @@ app.post('/publish', express.text({ type: () => true }), async (req, res) => {
   const publisher = serveGrip.getPublisher();
   try {
     const formats = [
-      new HttpStreamFormat(`${text}\n`),
+      new HttpStreamFormat(`${event}\n\n`),
       new HttpResponseFormat({ body: `${text}\n` }),
       new WebSocketMessageFormat(text),
     ];
     await publisher.publishFormats(channel, formats);
-    await publisher.publishFormats(`events-${channel}`, [new HttpStreamFormat(`event: message\n${event}\n\n`)]);
     res.type('text').send('Published\n');
   } catch (error) {
     res.status(502).type('text').send(`Not published: ${error.message}\n`);

@@ -53,8 +53,8 @@ export const realProcesses: Processes = {
 /**
  * Calls `gone` once when the npm command that has started this process is there no more, within {@link LOOK_EVERY_MS}; never where
  * no such command did, or the process was detached on purpose. npm starts a shell, and that starts us: a SIGTERM to npm ends npm
- * and the shell, a SIGKILL only npm, and neither reaches this process, which would go on holding the ports. A kernel gives
- * orphans another parent: that of this process changes, or that of the shell between. The result ends the watch.
+ * and the shell, a SIGKILL only npm, and neither reaches this process, which would go on holding the ports. The result ends the
+ * watch.
  */
 export function watchLauncher(
   env: Readonly<Record<string, string | undefined>>,
@@ -62,7 +62,20 @@ export function watchLauncher(
   clock: Pick<Clock, 'after' | 'clear'>,
   processes: Processes = realProcesses,
 ): () => void {
-  if (!isLaunched(env)) return () => {};
+  return isLaunched(env) ? watchParent(gone, clock, processes) : () => {};
+}
+
+/**
+ * Calls `gone` once when the process that has started this one is there no more, or the one before a shell between. A kernel
+ * gives orphans another parent: that of this process changes, or that of the shell. It looks every `every` ms. The result ends the
+ * watch.
+ */
+export function watchParent(
+  gone: () => void,
+  clock: Pick<Clock, 'after' | 'clear'>,
+  processes: Processes = realProcesses,
+  every = LOOK_EVERY_MS,
+): () => void {
   const { parent } = processes;
   const between = processes.look(parent);
   const shell = between !== undefined && shells.test(between.name) ? between : undefined;
@@ -70,7 +83,7 @@ export function watchLauncher(
     processes.parent === parent && (shell === undefined || processes.look(parent)?.parent === shell.parent);
   let timer: Timer | undefined;
   const look = () => {
-    timer = clock.after(LOOK_EVERY_MS, () => {
+    timer = clock.after(every, () => {
       if (isThere()) look();
       else gone();
     });

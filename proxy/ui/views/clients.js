@@ -28,7 +28,8 @@ async function stream(url, signal, log) {
   try {
     const response = await fetch(url, { signal, cache: 'no-store' });
     log(`← ${response.status} ${response.headers.get('content-type') ?? ''}`);
-    await eachLine(response, log);
+    // An event ends with an empty line, which says nothing here.
+    await eachLine(response, (line) => line !== '' && log(line));
     log('← end');
   } catch (error) {
     log(endOf(error, signal));

@@ -25,8 +25,8 @@ export function publisher() {
   const channel = el('input', { value: 'test', spellcheck: 'false', id: 'publish-channel' });
   const text = el('input', { value: 'hello', id: 'publish-text' });
   const asEvent = el('select', { id: 'publish-as' }, [
+    el('option', { value: 'event' }, 'an event, for an EventSource too'),
     el('option', { value: 'line' }, 'a line'),
-    el('option', { value: 'event' }, 'an event, for an EventSource'),
   ]);
   const said = el('pre', { role: 'status', id: 'published' }, 'Nothing published yet.');
   const publish = (/** @type {Event} */ event) => {

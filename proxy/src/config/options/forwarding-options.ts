@@ -144,7 +144,7 @@ export const forwardingOptions = [
     keyUse: 'sign',
     default: 'changeme',
     pushpin: ['proxy.sig_key'],
-    doc: 'Key that signs `Grip-Sig`: text, `base64:…` or `file:path` (PEM: ES256 or RS256, private). It is tried out when it is read.',
+    doc: 'Key that signs `Grip-Sig`: text, `base64:…` or `file:path`. A file has a secret in hexadecimal, such as `openssl rand -hex 32` makes, or a private key in PEM (ES256 or RS256). It is tried out when it is read.',
   },
   {
     key: 'upstream_key',

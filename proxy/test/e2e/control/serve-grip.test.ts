@@ -28,8 +28,8 @@ t.test('the example: what the application publishes reaches its stream, its even
   await holdfast.holds('response', 1);
   await publish(t, holdfast, 'one\ntwo');
   t.match(await polling, { status: 200, text: 'one\ntwo\n', headers: { 'content-length': '8' } });
-  await stream.until('[stream opened]\none\ntwo\n');
-  await events.until('event: message\ndata: one\ndata: two\n\n');
+  await stream.until('[stream opened]\ndata: one\ndata: two\n\n');
+  await events.until('event: stream-open\ndata:\n\ndata: one\ndata: two\n\n');
 
   for (const answer of [stream, events]) {
     const grip = Object.keys(answer.headers).filter((name) => name.startsWith('grip-'));

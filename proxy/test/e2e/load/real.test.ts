@@ -36,7 +36,7 @@ t.test('event streams, streams, WebSockets and long polls of the example, at onc
       ...['--fail', 'doubled>0', '--fail', 'disordered>0', '--fail', 'failed>0', '--fail', `open<${CLIENTS}`],
     );
   const runs = await Promise.all([
-    run('sse', '/events?channel=a', 'events-a'),
+    run('sse', '/events?channel=a', 'a'),
     run('stream', '/stream?channel=b', 'b'),
     run('ws', '/socket?channel=c', 'c'),
     run('poll', '/poll?channel=d', 'd'),

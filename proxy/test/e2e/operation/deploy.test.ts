@@ -279,8 +279,8 @@ t.test('compose.yaml, as processes: what goes to one node reaches the clients of
   const last = started[2]?.clients;
   for (const body of ['one', 'two'])
     t.match(await ask(t, `${last}/publish`, { method: 'POST', body }), { status: 200 });
-  await Promise.all(streams.map((stream) => stream.until('two\n')));
-  for (const stream of streams) t.equal(stream.text, '[stream opened]\none\ntwo\n');
+  await Promise.all(streams.map((stream) => stream.until('data: two\n\n')));
+  for (const stream of streams) t.equal(stream.text, '[stream opened]\ndata: one\n\ndata: two\n\n');
   for (const node of started) t.match(await ask(t, `${node.url('admin')}/readyz`), { status: 200, text: 'ok\n' });
   t.equal((await redisCli(t, port, 'ACL', 'LOG')).trim(), '', 'the user has all rights that nodes need');
 });

@@ -158,7 +158,7 @@ export class OriginWarnings {
     this.#once(
       context,
       'events',
-      `the origin answers a WebSocket handshake with ${status} and without events: a target with over_http is asked by POST with application/websocket-events, so give WebSockets a route that other requests do not have (proto=ws, path_beg)`,
+      `the origin answers a WebSocket handshake with ${status} and without events: a target with over_http is asked by POST with application/websocket-events, so give WebSockets a route with a path that no other request has (path_beg)`,
     );
   }
 

@@ -14,12 +14,14 @@ const command = path.join(root, 'proxy/bin/holdfast.js');
 
 /** Clients of one process, of Holdfast or of the load: so that 20,000 files are enough, however uneven they are spread. */
 const CLIENTS_OF_PROCESS = 15_000;
+/** Connections of each worker to the application. */
+const ORIGIN_CONNECTIONS = 200;
 /** For the processes to be there before they begin together. */
 const BEGIN_AFTER_MS = 5_000;
 /** For those that do not publish, which end with the last item. */
 const FIRST_ITEM_WITHIN = '1h';
 
-/** @typedef {{ clients: number, ramp: number, rate: string, hold: string, edge: string }} Crowd  `ramp` in clients a second */
+/** @typedef {{ clients: number, ramp: number, rate: string, hold: string, edge: string | undefined }} Crowd  `ramp` in clients a second */
 
 /**
  * @param {readonly string[]} argv  behind `hundred-thousand`
@@ -31,10 +33,10 @@ export function crowdOf(argv, isSmoke) {
     args: argv.filter((word) => word !== '--smoke'),
     options: {
       clients: { type: 'string', default: isSmoke ? '60' : '100000' },
-      ramp: { type: 'string', default: '500' },
-      rate: { type: 'string', default: isSmoke ? '10/s' : '20/m' },
+      ramp: { type: 'string', default: '400' },
+      rate: { type: 'string', default: isSmoke ? '10/s' : '10/m' },
       hold: { type: 'string', default: isSmoke ? '1s' : '10m' },
-      edge: { type: 'string', default: 'node' },
+      edge: { type: 'string' },
     },
   });
   const [clients, ramp] = [Number(values.clients), Number(values.ramp)];
@@ -46,12 +48,36 @@ export function crowdOf(argv, isSmoke) {
 /** @param {Crowd} crowd */
 const processesFor = ({ clients }) => Math.max(2, Math.ceil(clients / CLIENTS_OF_PROCESS));
 
-/** Options of Holdfast: as many workers as it takes files. @param {Crowd} crowd */
-export function crowdOptions(crowd) {
+/**
+ * Options of Holdfast: as many workers as it takes files, and not more connections to the application than one process serves. Needs a
+ * build.
+ *
+ * @param {Crowd} crowd
+ */
+export async function crowdOptions(crowd) {
   return [
-    ...['--workers', String(processesFor(crowd)), '--edge', crowd.edge],
+    ...['--workers', String(processesFor(crowd)), '--edge', crowd.edge ?? (await usualEdge())],
     ...['--client-maxconn', String(2 * crowd.clients), '--message-hwm', '-1'],
+    ...['--origin-connections-max', String(ORIGIN_CONNECTIONS)],
   ];
+}
+
+/**
+ * The one whose workers bind the port themselves with every Node: where a primary hands each connection over, two cores that the
+ * clients need too hand over some 400 a second.
+ */
+async function usualEdge() {
+  const { loadUws } = await import(path.join(root, 'proxy/dist/edge/uws/library.js'));
+  const { UWS_HTTP_MAX_HEADERS_SIZE: before } = process.env;
+  try {
+    loadUws(0);
+    return 'uws';
+  } catch {
+    return 'node';
+  } finally {
+    // Set for this process, and not for Holdfast.
+    if (before === undefined) delete process.env.UWS_HTTP_MAX_HEADERS_SIZE;
+  }
 }
 
 /** @typedef {{ stop: () => void, done: Promise<number> }} RunningCrowd  `done`: exit status */

@@ -143,7 +143,7 @@ const HUNDRED_THOUSAND = 'hundred-thousand';
 async function showCrowd(ports, crowd) {
   const origin = await startOrigin(ports.control, quit);
   const hasPage = await isOption('admin_ui');
-  await startHoldfast(ports, origin, quit, [...crowdOptions(crowd), ...(hasPage ? ['--admin-ui'] : [])]);
+  await startHoldfast(ports, origin, quit, [...(await crowdOptions(crowd)), ...(hasPage ? ['--admin-ui'] : [])]);
   console.log(`
 ${crowd.clients.toLocaleString('en-US')} event streams come to http://127.0.0.1:${ports.client}/events, ${crowd.ramp} a second, and get an item ${crowd.rate}.
 Counts of Holdfast: http://127.0.0.1:${ports.admin}/${hasPage ? 'ui/' : 'metrics'}

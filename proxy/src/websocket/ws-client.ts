@@ -6,6 +6,7 @@ import { LibrarySocket, optionsOf } from './ws-library.js';
 export interface MessageClientOptions {
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly localAddress?: string;
+  readonly localPort?: number;
   /** For the handshake, in ms. */
   readonly timeout: number;
   /** Longest message, in bytes; a longer one closes the socket. */
@@ -51,6 +52,7 @@ export function openMessageClient(
     handshakeTimeout: options.timeout,
     headers,
     ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
+    ...(options.localPort !== undefined && { localPort: options.localPort }),
   });
   socket.on('unexpected-response', (request, response) => {
     over(() => listener.refused(response));

@@ -1,8 +1,8 @@
 /** What a load run takes of its own machine, and whether that machine, rather than the server, is the limit. */
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Descriptors } from '../../runtime/descriptors.js';
+import { portRange } from './clients/own-ports.js';
 
 /** What one process took. */
 export interface MachineUse {
@@ -99,12 +99,8 @@ export function tooMany(clients: number, addresses: number): string[] {
 
 /** How many connections to one address and port can come from one own address. */
 function portsOfAddress(): number {
-  try {
-    const [low, high] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/).map(Number);
-    return (high as number) - (low as number) + 1;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
+  const range = portRange();
+  return range === undefined ? Number.POSITIVE_INFINITY : range.high - range.low + 1;
 }
 
 /** Errors of the system that say that this machine, not the server, is full. */

@@ -6,6 +6,7 @@ import { readWhole, SECRET_FILE_MAX, whyUnread } from '../../config/files/read-f
 import { parseDuration, parseSize } from '../../config/parse-option.js';
 import { LoadError } from '../../errors.js';
 import { controlOf } from '../destination.js';
+import { OwnPorts } from './clients/own-ports.js';
 import { type Kind, kinds, type Target } from './clients/transport.js';
 import { MAX_NUMBER } from './mark.js';
 import type { Control } from './publisher.js';
@@ -167,7 +168,7 @@ function targetOf(url: string, kind: Kind, flags: LoadFlags): Target {
   if (unknown !== undefined) throw wrong(`--local-address: ${JSON.stringify(unknown)} is no IP address`);
   if (flags.send !== undefined && kind !== 'ws') throw wrong('--send is for --kind ws');
   const headers = (flags.header ?? []).map(headerOf);
-  return { url: parsed, kind, headers, send: flags.send, addresses, timeout: ANSWER_TIMEOUT_MS };
+  return { url: parsed, kind, headers, send: flags.send, own: new OwnPorts(addresses), timeout: ANSWER_TIMEOUT_MS };
 }
 
 /** `@file` is the content of a file: the command line can be seen by others on this machine. */

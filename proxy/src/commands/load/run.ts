@@ -65,7 +65,7 @@ export async function cautions({ target, clients, startAt }: Plan): Promise<stri
     ...(startAt !== undefined && startAt < now()
       ? ['--start-at is past: this process begins at once, after the others']
       : []),
-    ...tooMany(clients, target.addresses.length),
+    ...tooMany(clients, target.own.count),
   ];
 }
 

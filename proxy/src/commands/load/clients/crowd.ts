@@ -5,11 +5,11 @@ import { openMessageClient } from '../../../websocket/ws-client.js';
 import { Recorder } from '../histogram.js';
 import { MarkReader } from '../mark.js';
 import type { Tally } from '../tally.js';
+import { PORT_TAKEN } from './own-ports.js';
 import { makePollAgent, openPoll } from './polls.js';
 import { EventReader, LineReader, MAX_TEXT, type OnMark, type Reader, WholeReader } from './readers.js';
 import { openStream } from './streams.js';
 import {
-  addressOf,
   type End,
   type Ending,
   errorEnding,
@@ -58,12 +58,22 @@ export class Reasons {
   }
 }
 
+/**
+ * Own ports that a client tries, where others have them.
+ *
+ * @limit {} own ports that a client of `holdfast load` finds taken
+ * @over each further one counts as a failure
+ */
+const COLLISIONS_MAX = 100;
+
 /** One client, connected or not. */
 class Client {
   readonly index: number;
   readonly reader: Reader;
   isHeld = false;
   wait = FIRST_WAIT_MS;
+  /** Own ports that were taken. */
+  collisions = 0;
   end: End | undefined;
   timer: NodeJS.Timeout | undefined;
 
@@ -199,6 +209,11 @@ export class Crowd {
         return this.#found;
       },
       ended: (ending) => {
+        if (ending.reason === PORT_TAKEN && client.collisions++ < COLLISIONS_MAX) {
+          // The next one is tried, and nothing has failed.
+          client.timer = setTimeout(() => this.#connect(client, isFirst ? due : undefined), 0);
+          return;
+        }
         tried();
         this.#ended(client, ending);
       },
@@ -228,7 +243,7 @@ export class Crowd {
     const options = { headers: headersOf(target, {}), timeout: target.timeout, maxMessage: MAX_TEXT };
     return openMessageClient(
       target.url,
-      { ...options, ...addressOf(target, index) },
+      { ...options, ...target.own.take(index) },
       {
         open: (say) => {
           listener.held();

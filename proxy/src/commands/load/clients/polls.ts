@@ -3,7 +3,6 @@ import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, type Requ
 import { Agent as HttpsAgent } from 'node:https';
 import { MAX_TEXT } from './readers.js';
 import {
-  addressOf,
   type End,
   type Ending,
   errorEnding,
@@ -47,7 +46,7 @@ class Poll {
   constructor(target: Target, agent: HttpAgent, client: number, listener: Listener) {
     this.#target = target;
     const headers = headersOf(target, { Accept: '*/*', 'Accept-Encoding': 'identity' });
-    this.#options = { agent, headers, ...addressOf(target, client) };
+    this.#options = { agent, headers, ...target.own.address(client) };
     this.#listener = listener;
   }
 

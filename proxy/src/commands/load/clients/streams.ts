@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectTcp, isIP, type NetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import {
-  addressOf,
   type End,
   type Ending,
   errorEnding,
@@ -45,7 +44,7 @@ export function openStream(target: Target, client: number, lastId: string, liste
   });
   const request = makeRequest(target, {
     headers,
-    ...addressOf(target, client),
+    ...target.own.take(client),
     createConnection: connectorOf(target),
   });
   let isOver = false;

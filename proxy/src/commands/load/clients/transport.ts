@@ -1,6 +1,7 @@
 /** What a connection of a client is to the rest of a load run, and what the kinds of connections have in common. */
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { OwnPorts } from './own-ports.js';
 
 /** What a client is: an event stream, a stream whose items are lines, a WebSocket, a long poll. */
 export const kinds = ['sse', 'stream', 'ws', 'poll'] as const;
@@ -17,8 +18,8 @@ export interface Target {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The first message of a WebSocket. */
   readonly send: string | undefined;
-  /** Own addresses that clients take in turns; none leaves it to the system. */
-  readonly addresses: readonly string[];
+  /** Own addresses that clients take in turns; without any the system chooses. */
+  readonly own: OwnPorts;
   /** For the server to answer a stream or a handshake, in ms. */
   readonly timeout: number;
 }
@@ -83,12 +84,6 @@ export function headersOf({ headers }: Target, usual: Readonly<Record<string, st
     all[known] = all[known] === undefined ? value : [all[known], value].flat();
   }
   return all;
-}
-
-/** The own address of a client. */
-export function addressOf({ addresses }: Target, client: number): { readonly localAddress?: string } {
-  const localAddress = addresses[client % addresses.length];
-  return localAddress === undefined ? {} : { localAddress };
 }
 
 /** A request that has not been sent yet. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Crowd, MAX_REASONS, Reasons } from '../../../../dist/commands/load/clients/crowd.js';
+import { OwnPorts, portRange } from '../../../../dist/commands/load/clients/own-ports.js';
 import { headersOf, type Kind, type Target } from '../../../../dist/commands/load/clients/transport.js';
 import { markText } from '../../../../dist/commands/load/mark.js';
 import { Tally } from '../../../../dist/commands/load/tally.js';
@@ -20,7 +21,7 @@ async function startCrowd(t: Test, listener: RequestListener, target: Partial<Ta
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  const usual = { url, kind: 'sse' as Kind, headers: [], send: undefined, addresses: [], timeout: 30_000 };
+  const usual = { url, kind: 'sse' as Kind, headers: [], send: undefined, own: new OwnPorts([]), timeout: 30_000 };
   const tally = new Tally(clients, 0);
   const crowd = new Crowd({ ...usual, ...target }, { clients, perSecond: 1_000 }, tally);
   t.teardown(() => {
@@ -164,12 +165,36 @@ t.test('clients come from the given addresses in turns', { skip: process.platfor
       seen.push(socket.remoteAddress);
       response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders();
     },
-    { addresses: ['127.0.0.2', '127.0.0.3'] },
+    { own: new OwnPorts(['127.0.0.2', '127.0.0.3']) },
     4,
   );
   await until('all are held', () => crowd.open === 4);
   t.same(seen.sort(), ['127.0.0.2', '127.0.0.2', '127.0.0.3', '127.0.0.3']);
 });
+
+t.test(
+  'an own port that is taken is passed over, and nothing has failed',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const { low = 0 } = portRange() ?? {};
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(low + 1, '127.0.0.4', resolve));
+    t.teardown(() => taken.close());
+    const ports: (number | undefined)[] = [];
+    const { crowd } = await startCrowd(
+      t,
+      ({ socket }, response) => {
+        ports.push(socket.remotePort);
+        response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders();
+      },
+      { own: new OwnPorts(['127.0.0.4'], () => 0) },
+      3,
+    );
+    await until('all are held', () => crowd.open === 3);
+    t.same(ports.sort(), [low, low + 2, low + 3]);
+    t.equal(crowd.failed.total, 0);
+  },
+);
 
 t.test('reasons beyond those that are counted apart are others', async (t) => {
   const reasons = new Reasons();

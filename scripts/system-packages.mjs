@@ -12,7 +12,7 @@ import { root, runStep } from './setup.mjs';
  * @property {string} debian  Debian package that brings it
  * @property {string[]} [libraries]  Debian packages that the program needs to run; given where the package itself is
  *   unpacked below {@link unpackedDir} and not installed, because installing it would start a daemon
- * @property {string[]} [extras]  Debian packages that are installed with it
+ * @property {string[]} [extras]  Debian packages that its tests need too
  * @property {string} neededFor  what stays untested without it
  * @property {string[]} callers  test sources that start it, paths from the root; a test file that is one of them, or imports one
  *   by whatever way, is skipped when the program is missing and cannot be installed; empty where tests skip themselves
@@ -177,7 +177,26 @@ function isProgram(file) {
 }
 
 /** @param {SystemPackage} entry */
-function isThere({ command, libraries }) {
+function isThere(entry) {
+  return hasProgram(entry) && hasExtras(entry);
+}
+
+/** Somebody may have installed the program alone. @param {SystemPackage} entry */
+function hasExtras({ extras = [] }) {
+  if (extras.length === 0) return true;
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of dpkg-query
+  const query = spawnSync('dpkg-query', ['-W', '-f=${db:Status-Abbrev}\n', ...extras], { encoding: 'utf8' });
+  return (
+    query.status === 0 &&
+    query.stdout
+      .trim()
+      .split('\n')
+      .every((state) => state.startsWith('ii'))
+  );
+}
+
+/** @param {SystemPackage} entry */
+function hasProgram({ command, libraries }) {
   if (path.isAbsolute(command) && isProgram(command)) return true;
   if (libraries !== undefined) return isProgram(path.join(unpackedDir, command));
   return (process.env.PATH ?? '').split(path.delimiter).some((folder) => isProgram(path.join(folder, command)));

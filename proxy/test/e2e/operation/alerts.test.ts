@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
+import { routeProps, targetProps } from '../../../dist/routes/property-table.js';
 import { fastPaths } from '../../../dist/runtime/node-internals/fast-paths.js';
 import { root } from '../../kit/child.js';
 import { startHoldfast } from '../../kit/holdfast.js';
@@ -52,7 +53,8 @@ t.test('every option and fast path that these pages name is one', async (t) => {
   const keys = (page: string, row: RegExp) => [...text('docs', page).matchAll(row)].map(([, key]) => key);
   const options = new Set<string | undefined>([
     ...keys('config.md', /^\| `(\w+)` \|/gm),
-    ...keys('routes.md', /^\| (?:`[^`|]*`, )*`(\w+)[=`]/gm),
+    ...routeProps,
+    ...targetProps,
     ...fastPaths,
   ]);
   const named = [

@@ -124,8 +124,8 @@ function receiptOf(
   else if (acceptance !== undefined) {
     const fit = reach?.of(item);
     if (fit !== undefined) receipt.reach = fit;
-    // With one node that has subscribers, and some here, these are all.
-    const isPassedOver = !isTaken && (nodes ?? 1) <= 1;
+    // With one node that has subscribers, and some here, these are all; where nodes are not known, others may have some.
+    const isPassedOver = !isTaken && nodes === 1;
     const isCounted = reach?.silent.length === 0 && isNobody(fit);
     if (nodes === 0 || !fitsSomebody(item) || isPassedOver || isCounted) receipt.unreceived = true;
   }

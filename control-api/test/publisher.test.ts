@@ -154,6 +154,20 @@ t.test('what has formats for nobody reaches nobody, however many are there', asy
   t.strictSame(events.unreceivedItems, [1]);
 });
 
+t.test('what nobody here takes reaches nobody, unless another node has interest, or may have', async (t) => {
+  const receiptOf = async (nodes: number | undefined, isTaken: boolean) => {
+    const accepted = nodes === undefined ? { duplicate: false } : { duplicate: false, nodes };
+    const backplane = heldBackplane(async (messages) => messages.map(() => accepted));
+    const options = { backplane, countSubscribers: () => 1, isTaken: () => isTaken, log: new RecordingLog() };
+    const [receipt] = await new Publisher({ ...options, events: new RecordingEvents() }).publish([
+      streamItem('a', 'x'),
+    ]);
+    return receipt?.unreceived;
+  };
+  t.same([await receiptOf(1, false), await receiptOf(1, true)], [true, undefined]);
+  t.same([await receiptOf(2, false), await receiptOf(undefined, false)], [undefined, undefined]);
+});
+
 t.test('a reach that was counted is in the receipt, of the kinds that the item has a format for', async (t) => {
   const answer = (response: number, stream: number, ws: number) => [{ response, stream, ws, callback: 0, xmpp: 0 }];
   const answers = [

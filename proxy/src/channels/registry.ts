@@ -278,6 +278,9 @@ export class ChannelRegistry {
   mayTake({ channel, formats }: Pick<Item, 'channel' | 'formats'>): boolean {
     // Callbacks are not among them.
     if (formats.httpRequest !== undefined) return true;
+    // While the channel is not live here, the node that has interest is another one.
+    const found = this.#channels.get(channel);
+    if (found?.pending !== undefined || found?.refused === true) return true;
     let left = LOOKED_AT;
     for (const { kind } of this.patterns.size === 0 ? this.of(channel) : this.reachedBy(channel)) {
       if (left-- === 0 || formats[kindRows[kind].key] !== undefined) return true;

@@ -133,7 +133,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const head = this.#head as InstructResponse;
     this.#head = undefined;
     try {
-      this.#body = new StreamBody(this.#response, this.#list, this.#replay, this);
+      this.#body = this.#newBody();
       const missed = missedBefore(this, this.#replay, this.#catchUp, this.#deps.subscriber);
       this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
     } catch (error) {
@@ -180,7 +180,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
     else if (this.#writer.admitsItem(this.#queue, delivery)) this.#queue = queued(this.#queue, delivery);
-    if (this.#state === 'flowing') reportWaiting(this, this.#since, this.#scope, this.#deps.subscriber);
+    if (this.#body !== undefined) reportWaiting(this, this.#body.since, this.#scope, this.#deps.subscriber);
     return true;
   }
 
@@ -256,7 +256,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#list = list;
     this.#writer.follow(list, scope);
     this.#state = 'flowing';
-    this.#body = new StreamBody(this.#response, this.#list, this.#replay, this);
+    this.#body = this.#newBody();
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
@@ -302,6 +302,10 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   fail(text: string, reason: CloseReason): void {
     reportFailure(this, text, this.#scope, this.#response, this.#deps.subscriber);
     this.#end(reason);
+  }
+
+  #newBody(): StreamBody {
+    return new StreamBody(this.#response, this.#list, this.#replay, this, this.#deps.subscriber.clock.monotonic());
   }
 
   get #isOpen(): boolean {

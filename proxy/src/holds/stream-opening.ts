@@ -117,6 +117,8 @@ export function headOf(
 
 /** The initial body, or a link's; there is one only while it flows. */
 export class StreamBody {
+  /** When it began, of the monotonic clock. */
+  readonly since: number;
   readonly #response: ClientResponse;
   /** Undefined without filters, which is how it almost always is. */
   readonly #filter: ResponseFilter | undefined;
@@ -129,7 +131,9 @@ export class StreamBody {
     list: SubscriptionList,
     replay: StreamReplay | undefined,
     stream: Pick<StreamReceiver, 'filterFailed'>,
+    since: number,
   ) {
+    this.since = since;
     this.#stream = stream;
     this.#response = response;
     this.#replay = replay;

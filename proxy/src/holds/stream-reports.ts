@@ -52,7 +52,7 @@ export function reportCutEvent(
 /** Milliseconds that the origin's answer may take before items that wait for its end are spoken of. */
 const BODY_PATIENCE_MS = 5_000;
 
-/** Warns where items wait for the end of a body of the origin, of a stream that there has been since then. */
+/** Warns where items wait for the end of a body of the origin, which has flowed since then. */
 export function reportWaiting(
   { id }: Pick<ItemReceiver, 'id'>,
   since: number,

@@ -143,9 +143,11 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
   }
 
   protected encode(delivery: Delivery, _format: unknown, own: Buffer | undefined): StreamPiece {
+    // What a filter has made of the content is the filter's.
+    if (own !== undefined) return new StreamPiece(own);
     if (this.#isEvents && delivery.takeCutEvent())
       reportCutEvent(this.receiver, delivery, this.scope, this.deps.subscriber);
-    return own === undefined ? delivery.piece : new StreamPiece(own);
+    return delivery.piece;
   }
 
   protected write(plain: StreamPiece, delivery: Delivery, own: Buffer | undefined): void {

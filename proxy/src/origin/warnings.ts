@@ -162,12 +162,12 @@ export class OriginWarnings {
     );
   }
 
-  /** Items of a stream wait for the end of the origin's own answer, which takes long. Logged once for its route. */
+  /** Items of a stream wait for the end of an answer of the origin, which takes long. Logged once for its route. */
   endless(context: FailureContext): void {
     this.#once(
       context,
       'end',
-      'items wait, as the answer that opens a stream has not come to its end: the origin must end it (as by res.end() or return) for the client to be held',
+      "items of a stream wait for the end of the origin's answer: the origin must end it, as by res.end() or return, and then they follow",
     );
   }
 

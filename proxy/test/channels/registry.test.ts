@@ -167,3 +167,24 @@ t.test('whoever watches hears of each subscription: joined, left, and the channe
   clock.advance(60_000);
   t.strictSame(heard, ['closed x']);
 });
+
+t.test(
+  'whether an item may be taken: by the formats of those who are there, as far as a few are looked at',
+  async (t) => {
+    const of = (...keys: string[]) =>
+      ({ channel: 'x', formats: Object.fromEntries(keys.map((key) => [key, {}])) }) as never;
+    const { registry } = fixture();
+    t.equal(registry.mayTake(of('httpStream')), false, 'nobody is there');
+    const [stream, poll] = [new RecordingSubscriber('stream'), new RecordingSubscriber('response')];
+    registry.add(stream, ['x']);
+    t.same([registry.mayTake(of('httpStream')), registry.mayTake(of('wsMessage'))], [true, false]);
+    t.equal(registry.mayTake(of('httpRequest')), true, 'callbacks are not among them');
+    registry.add(poll, ['x']);
+    t.equal(registry.mayTake(of('httpResponse')), true);
+    for (let n = 0; n < 20; n++) registry.add(new RecordingSubscriber('stream'), ['x']);
+    t.equal(registry.mayTake(of('wsMessage')), true, 'one of those that are not looked at may');
+    const pending = fixture(0, () => new Promise(() => {})).registry;
+    pending.add(stream, ['x']);
+    t.equal(pending.mayTake(of('wsMessage')), true, 'the node that has interest may be another one');
+  },
+);

@@ -306,3 +306,19 @@ t.test('links of a route that was changed meanwhile go by its present form', asy
   fixture.act('room', 'hint');
   t.equal((await fixture.asked()).headers['x-new'], 'yes');
 });
+
+t.test('items that wait for a link’s answer are spoken of by its age, and not by that of the stream', async (t) => {
+  const fixture = await HoldFixture.open(t);
+  const stream = await fixture.stream(held('1'), { timers: 1 });
+  fixture.clock.advance(60_000);
+  fixture.act('room', 'hint');
+  const next = await fixture.asked();
+  next.begin(held('1'), 'begun ');
+  await stream.until('begun ');
+  const waiting = () => fixture.warnings.filter((text) => text.includes('wait for the end'));
+  item(fixture, 2);
+  t.same(waiting(), []);
+  fixture.clock.advance(5_000);
+  item(fixture, 3);
+  t.equal(waiting().length, 1);
+});

@@ -99,9 +99,9 @@ for (const edge of ['node', 'uws'] as const) {
     await answer.until(': never ends\n\n');
     await holdfast.publish(streamItem('endless', 'data: early\n\n'));
     await delay(5_200);
-    t.same(said(holdfast, 'warn', /items wait/), [], 'an answer may take a while');
+    t.same(said(holdfast, 'warn', /items of a stream wait/), [], 'an answer may take a while');
     await holdfast.publish(streamItem('endless', 'data: late\n\n'));
-    await saying(holdfast, 'warn', /items wait, as the answer that opens a stream has not come to its end/);
+    await saying(holdfast, 'warn', /items of a stream wait for the end of the origin's answer/);
   });
 
   t.test(`${edge}: an item for event streams that is no whole event`, async (t) => {

@@ -15,7 +15,7 @@ const skip =
     ? false
     : 'SKIPPED: there is no C compiler (cc), so the bench was not tried';
 /** On a machine that is busy with other tests. */
-const LIMIT_MS = 280_000;
+const LIMIT_MS = 560_000;
 
 // Three dozen works, each with processes of its own: longer than tap gives a file by itself.
 t.setTimeout(LIMIT_MS + 10_000);

@@ -3,8 +3,7 @@
 // that they share the second one would cost more, patterns or not.
 //
 //   node bench/patterns.mjs [channels] [patterns] [items of a round] [rounds]
-import { readFileSync } from 'node:fs';
-import { stopAll } from './process.mjs';
+import { cpuUs, stopAll } from './process.mjs';
 import { RedisServer } from './redis.mjs';
 import {
   BackplaneHub,
@@ -98,12 +97,6 @@ class System {
   }
 }
 
-/** User and system, in µs. @param {number} pid */
-function cpuOf(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
-
 /** What scripts have taken in Redis, in µs, and how many calls that were: finer than the time of its process, which comes in ticks. */
 async function scriptsOf(/** @type {RedisServer} */ redis) {
   const { calls, usec } = /cmdstat_evalsha:calls=(?<calls>\d+),usec=(?<usec>\d+)/.exec(
@@ -128,7 +121,7 @@ for (let round = 0; round < rounds; round++) {
   for (const one of round % 2 === 0 ? systems : [...systems].reverse()) {
     const own = process.cpuUsage();
     const { redis } = one;
-    const its = cpuOf(redis.pid);
+    const its = cpuUs([redis.pid]);
     const scripts = await scriptsOf(redis);
     await one.system.round(round);
     const { user, system } = process.cpuUsage(own);
@@ -136,7 +129,7 @@ for (let round = 0; round < rounds; round++) {
     // The first is for the compiler.
     if (round === 0) continue;
     one.node.push((user + system) / items);
-    one.its.push((cpuOf(redis.pid) - its) / items);
+    one.its.push((cpuUs([redis.pid]) - its) / items);
     one.scripts.push((usec - scripts.usec) / items);
     one.calls.push((calls - scripts.calls) / items);
   }

@@ -11,6 +11,9 @@ const STOP_LIMIT_MS = 4_000;
 /** Characters of output that are kept, for the message when a process fails. */
 const OUTPUT_MAX = 8_000;
 
+/** Of the kernel's accounts, in µs. */
+const TICK_US = 10_000;
+
 /** @typedef {{ child: import('node:child_process').ChildProcess, output: () => string, ended: () => boolean }} Started */
 
 /** @type {Set<Started>} */
@@ -147,6 +150,15 @@ export async function stopAll() {
 export function memoryKb(pids) {
   const key = pids.length > 1 ? 'Pss' : 'Rss';
   return pids.reduce((sum, pid) => sum + fieldKb(`/proc/${pid}/smaps_rollup`, key), 0);
+}
+
+/** CPU time of processes, in µs; it counts by ticks. @param {readonly number[]} pids */
+export function cpuUs(pids) {
+  return pids.reduce((sum, pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return sum + (Number(fields[11]) + Number(fields[12])) * TICK_US;
+  }, 0);
 }
 
 /** @param {string} file @param {string} key */

@@ -1,9 +1,8 @@
 // The work that compares compressed streams with plain ones: CPU and bytes per delivery, memory.
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GzipClients } from './gzip-clients.mjs';
 import { OriginProcess } from './origin.mjs';
-import { memoryKb } from './process.mjs';
+import { cpuUs, memoryKb } from './process.mjs';
 import { isHoldfast } from './work.mjs';
 
 /** Bytes of an item: of a size at which compression is of use. */
@@ -15,18 +14,6 @@ const CHECK_ITEMS = 5;
 const CLOSE_MS = 1_000;
 /** What has died is collected at once: what the process grows by is what it holds. */
 const NODE_FLAGS = ['--max-semi-space-size=1'];
-/** Of the kernel's accounts, in µs. */
-const TICK_US = 10_000;
-
-/** CPU time of processes, in µs; it counts by ticks. @param {readonly number[]} pids */
-function cpuUs(pids) {
-  return pids.reduce((sum, pid) => {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return sum + (Number(fields[11]) + Number(fields[12])) * TICK_US;
-  }, 0);
-}
-
 /** One event as an API sends it: rows of JSON, of which no two are the same. @param {number} n */
 function itemOf(n) {
   let rows = '';

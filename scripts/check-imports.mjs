@@ -86,8 +86,8 @@ function sourcesOf(name) {
  * process of the same node has written.
  */
 const parsers = new Set(
-  ['grip/src/wire/json.ts', 'proxy/src/version.ts', 'control-api/src/backplane/workers/message-bytes.ts'].map((file) =>
-    path.join(...file.split('/')),
+  ['grip/src/wire/json.ts', 'proxy/src/package-files.ts', 'control-api/src/backplane/workers/message-bytes.ts'].map(
+    (file) => path.join(...file.split('/')),
   ),
 );
 

@@ -1,5 +1,6 @@
 // npm run pack [-- folder]: writes the npm packages as tarballs, which install and run alone: holdfast has grip and control-api
-// within it, for bundled dependencies that are workspaces lose their own dependencies. What it writes is what is published:
+// within it, their code in its own files (bundle.mjs) and their types in a folder, for bundled dependencies that are workspaces
+// lose their own dependencies. What it writes is what is published:
 //
 //   npm publish ./tmp/packages/holdfast-<version>.tgz --provenance --access public
 import { execFileSync } from 'node:child_process';
@@ -7,17 +8,13 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { bundleCode, within } from './bundle.mjs';
 import { build, installPackages, root } from './setup.mjs';
 
 /** @typedef {{ name: string, file: string, size: number, unpackedSize: number, entryCount: number }} Tarball  `size` in bytes */
 
 /** The folders of the packages, lowest first. */
 const folders = ['grip', 'control-api', 'proxy'];
-/** What the package of the command has within it, by the name that the code has for it. */
-const within = new Map([
-  ['@holdfast/grip', 'grip'],
-  ['@holdfast/control-api', 'control-api'],
-]);
 
 /** @param {string} folder @returns {Record<string, any>} */
 function readManifest(folder) {
@@ -26,14 +23,16 @@ function readManifest(folder) {
 
 /** Code and types, without source maps: there are no sources in the package that they could lead to. @param {string} file */
 const isPublished = (file) => !/\.(map|tsbuildinfo)$/.test(file);
+/** Types alone, of what is bundled. @param {string} file */
+const isType = (file) => isPublished(file) && !file.endsWith('.js');
 
 /**
  * Copies what a package has been built to; takes out the lines that name source maps.
  *
- * @param {string} folder @param {string} to
+ * @param {string} folder @param {string} to @param {(file: string) => boolean} filter
  */
-function copyBuild(folder, to) {
-  cpSync(path.join(root, folder, 'dist'), to, { recursive: true, filter: isPublished });
+function copyBuild(folder, to, filter) {
+  cpSync(path.join(root, folder, 'dist'), to, { recursive: true, filter });
   for (const file of codeIn(to)) {
     const text = readFileSync(file, 'utf8');
     writeFileSync(file, text.replace(/^\/\/# sourceMappingURL=.*\n?/gm, ''));
@@ -92,21 +91,43 @@ function publishedManifest(folder) {
   };
 }
 
-/** @param {string} folder @param {string} stage */
+/**
+ * Fills a folder with a package as it is published.
+ *
+ * @param {string} folder @param {string} stage
+ */
 function fillStage(folder, stage) {
   mkdirSync(stage, { recursive: true });
-  copyBuild(folder, path.join(stage, 'dist'));
   cpSync(path.join(root, 'LICENSE'), path.join(stage, 'LICENSE'));
   cpSync(path.join(root, folder, 'README.md'), path.join(stage, 'README.md'));
   // Of holdfast itself too: who installs that gets the others within, without their folders.
   const api = path.join(root, 'control-api', 'openapi.yaml');
   if (folder === 'proxy' || folder === 'control-api') cpSync(api, path.join(stage, 'openapi.yaml'));
-  if (folder === 'proxy') {
-    for (const own of ['bin', 'ui']) cpSync(path.join(root, folder, own), path.join(stage, own), { recursive: true });
-    for (const inner of within.values()) copyBuild(inner, path.join(stage, 'within', inner));
-    linkWithin(stage);
-  }
+  if (folder === 'proxy') fillCommand(stage);
+  else copyBuild(folder, path.join(stage, 'dist'), isPublished);
   writeFileSync(path.join(stage, 'package.json'), `${JSON.stringify(publishedManifest(folder), null, 2)}\n`);
+}
+
+/** What only the package of the commands has. @param {string} stage */
+function fillCommand(stage) {
+  for (const own of ['bin', 'ui']) cpSync(path.join(root, 'proxy', own), path.join(stage, own), { recursive: true });
+  copyBuild('proxy', path.join(stage, 'dist'), isType);
+  for (const inner of within.values()) copyBuild(inner, path.join(stage, 'within', inner), isType);
+  linkWithin(stage);
+  bundleCode(path.join(stage, 'dist'));
+}
+
+/**
+ * The package of the commands as it is published, where it finds the npm packages of this checkout; for test runs, which start the
+ * commands from there.
+ *
+ * @returns {string} its folder, made anew
+ */
+export function stageHoldfast() {
+  const stage = path.join(root, 'node_modules', '.cache', 'holdfast');
+  rmSync(stage, { recursive: true, force: true });
+  fillStage('proxy', stage);
+  return stage;
 }
 
 /**

@@ -1,14 +1,32 @@
 // npm test [-- part-of-a-path ...]: sets a checkout up, runs the compiled test files side by side and
 // ends on the line `N passed, N failed`, with `, N skipped` when there are any. What counts as a test
 // is said in tap-file.mjs. Exit code 0 only when something ran and nothing failed.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { stageHoldfast } from './pack.mjs';
 import { build, installPackages, root } from './setup.mjs';
 import { ensureSystemPackages, isCalledBy } from './system-packages.mjs';
+import { bundleTap } from './tap-bundle.mjs';
 import { killRunningFiles, runTestFile } from './tap-file.mjs';
 
-/** @typedef {{ source: string, compiled: string }} TestFile  paths from the root */
+/** @typedef {{ source: string, compiled: string, edge?: string }} TestFile  paths from the root; with TEST_EDGE where there is an edge */
+
+/**
+ * Tests of the whole command that run once more with `edge: uws`, as they show what it is there for, or what its own code decides.
+ * The others run with the edge that they name, or with the default one. Paths from the root.
+ */
+const withUws = [
+  'proxy/test/e2e/codings/compression.test.ts',
+  'proxy/test/e2e/holds/compressed-streams.test.ts',
+  'proxy/test/e2e/holds/fan-out.test.ts',
+  'proxy/test/e2e/holds/item-limits.test.ts',
+  'proxy/test/e2e/holds/links.test.ts',
+  'proxy/test/e2e/holds/slow-reader.test.ts',
+  'proxy/test/e2e/proxy/cross-origin.test.ts',
+  'proxy/test/e2e/proxy/origin-connections.test.ts',
+  'proxy/test/e2e/proxy/origin-trust.test.ts',
+];
 
 /**
  * Lists tests by their TypeScript source, never by what lies in dist-test: a compiled file whose
@@ -26,7 +44,8 @@ function findTests(filters) {
       compiled: path.posix.join(name, 'dist-test', file.replace(/\.ts$/, '.js')),
     }))
     .filter(({ source }) => filters.length === 0 || filters.some((part) => source.includes(part)))
-    .sort((a, b) => a.source.localeCompare(b.source));
+    .sort((a, b) => a.source.localeCompare(b.source))
+    .flatMap((file) => (withUws.includes(file.source) ? [file, { ...file, edge: 'uws' }] : [file]));
 }
 
 /** @param {string} folder */
@@ -39,6 +58,9 @@ function testsIn(folder) {
     return [];
   }
 }
+
+/** @param {TestFile} file */
+const nameOf = ({ source, edge }) => (edge === undefined ? source : `${source} with edge: ${edge}`);
 
 /** Files at a time for each core: many wait for a timer or for another process most of the time. */
 const LANES_PER_CORE = 1.5;
@@ -54,13 +76,13 @@ async function runAll(files) {
   const queue = [...files];
   const lane = async () => {
     for (let file = queue.shift(); file; file = queue.shift()) {
-      const result = await runTestFile(file.compiled, Parser);
+      const result = await runTestFile(file.compiled, Parser, file.edge === undefined ? {} : { TEST_EDGE: file.edge });
       total.passed += result.passed;
       total.skipped += result.skipped;
       total.failed += result.failures.length;
       const word = result.failures.length > 0 ? 'FAIL' : 'ok  ';
       const skips = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
-      console.log(`${word} ${file.source} (${result.passed} passed${skips}, ${(result.ms / 1000).toFixed(1)} s)`);
+      console.log(`${word} ${nameOf(file)} (${result.passed} passed${skips}, ${(result.ms / 1000).toFixed(1)} s)`);
       if (result.failures.length > 0) total.reports.push(report(file, result));
     }
   };
@@ -76,7 +98,7 @@ function report(file, result) {
   const indent = (/** @type {string} */ text) => text.replace(/^/gm, '    ');
   const failures = result.failures.map(({ title, detail }) => `  ${title}\n${indent(detail)}`);
   const noise = result.noise.trim() === '' ? [] : [`  output of the file:\n${indent(result.noise.trimEnd())}`];
-  return [`FAIL ${file.source}`, ...failures, ...noise].join('\n');
+  return [`FAIL ${nameOf(file)}`, ...failures, ...noise].join('\n');
 }
 
 /** @param {{ passed: number, failed: number, skipped: number }} total */
@@ -89,7 +111,12 @@ async function main() {
   installPackages();
   const missing = ensureSystemPackages();
   build();
+  // Read by proxy/test/kit/child.ts: the commands run as they are published, and start sooner than 500 files do.
+  process.env.TEST_PACKAGE = stageHoldfast();
+  const unknown = withUws.filter((source) => !existsSync(path.join(root, source)));
+  if (unknown.length > 0) throw new Error(`to be run with edge: uws, but not there: ${unknown.join(', ')}`);
   const found = findTests(process.argv.slice(2));
+  bundleTap(new Set(found.map(({ source }) => source.split('/', 1)[0] ?? '')));
   const cannotRun = found.filter(({ source }) => missing.some((entry) => isCalledBy(source, entry)));
   for (const { source } of cannotRun) console.log(`skip ${source} (a system package is missing, see above)`);
   const total = await runAll(found.filter((file) => !cannotRun.includes(file)));

@@ -13,5 +13,5 @@ export {
 export type { NodeOptions } from './config/node-options.js';
 export { proxyErrors } from './error-table.js';
 export { ConfigError, type ConfigProblem, EdgeError, RoutesError } from './errors.js';
+export { version } from './package-files.js';
 export type { NodeLog } from './telemetry/embedded-log.js';
-export { version } from './version.js';

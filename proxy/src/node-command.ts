@@ -9,6 +9,7 @@ import { type Config, processesFor } from './config/config.js';
 import { CurveClients } from './config/files/curve-clients.js';
 import { readKeys } from './config/files/keys-file.js';
 import { ConfigError, userText } from './errors.js';
+import { version } from './package-files.js';
 import { readRoutes } from './routes/routes-source.js';
 import { realClock } from './runtime/clock.js';
 import { watchLauncher } from './runtime/launcher.js';
@@ -16,7 +17,6 @@ import { legible } from './runtime/legible.js';
 import { setUpV8 } from './runtime/start-up.js';
 import { createLog, type RootLog } from './telemetry/log.js';
 import { outputFor } from './telemetry/standard-output.js';
-import { version } from './version.js';
 
 /** One line for each thing that is wrong, on standard error; the exit status is 1. */
 function refuse(error: unknown): never {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { packageFile } from '../package-files.js';
 
 /** Where it is on the listener. */
 const ROOT = '/ui/';
@@ -38,7 +39,7 @@ export class LivePage {
   /** @throws Error where a file of the package is missing */
   constructor(options: LivePageOptions) {
     this.#options = options;
-    for (const name of OWN) this.#add(name, fileURLToPath(new URL(`../../ui/${name}`, import.meta.url)));
+    for (const name of OWN) this.#add(name, packageFile(`ui/${name}`));
     this.#add('uplot.js', fileURLToPath(import.meta.resolve('uplot/dist/uPlot.esm.js')));
     this.#add('uplot.css', fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')));
   }

@@ -9,8 +9,8 @@ import {
   type Revocations,
   readRevocations,
 } from '@holdfast/control-api';
+import { version } from '../package-files.js';
 import type { Clock } from '../runtime/clock.js';
-import { version } from '../version.js';
 import type { Serving } from './serving.js';
 
 /** Made once for each start. */

@@ -2,9 +2,9 @@
 import type { LoadFlags } from '../config/command-flags.js';
 import { parseLoadLine } from '../config/command-line.js';
 import { LoadError, userText } from '../errors.js';
+import { version } from '../package-files.js';
 import { realClock } from '../runtime/clock.js';
 import { watchLauncher } from '../runtime/launcher.js';
-import { version } from '../version.js';
 import { LiveLine } from './load/live.js';
 import { type Output, outputOf, planOf } from './load/plan.js';
 import { reportHtml } from './load/reports/html-report.js';

@@ -16,8 +16,8 @@ import {
 import type { PublishFlags } from '../config/command-flags.js';
 import { parsePublishLine } from '../config/command-line.js';
 import { PublishError, userText } from '../errors.js';
+import { version } from '../package-files.js';
 import { legible } from '../runtime/legible.js';
-import { version } from '../version.js';
 import { type Destination, destinationOf } from './destination.js';
 
 /** What goes into the item. `verbatim` content gets no newline: it came from a file. */

@@ -7,9 +7,9 @@ import { readJson } from '@holdfast/grip';
 import type { TapFlags } from '../config/command-flags.js';
 import { parseTapLine } from '../config/command-line.js';
 import { TapError, userText } from '../errors.js';
+import { version } from '../package-files.js';
 import { realClock } from '../runtime/clock.js';
 import { watchLauncher } from '../runtime/launcher.js';
-import { version } from '../version.js';
 import { controlOf, DEFAULT_CONTROL } from './destination.js';
 
 /**

@@ -6,7 +6,7 @@ import { parseTokenLine } from '../config/command-line.js';
 import { readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
 import { parseDuration } from '../config/parse-option.js';
 import { TokenError, userText } from '../errors.js';
-import { version } from '../version.js';
+import { version } from '../package-files.js';
 import { keyText } from './destination.js';
 
 /** Longest life of a token that is made here, in seconds: one that is lost must end. */

@@ -1,8 +1,8 @@
 /**
  * How a raw value (text from pushpin.conf, environment and flags; text, number, boolean or list from YAML) becomes the
- * value of an option, and back: one schema per option type. The only importer of zod in this package.
+ * value of an option, and back: one schema per option type. The only importer of valibot in this package.
  */
-import { z } from 'zod';
+import * as v from 'valibot';
 import { legibleValue } from '../runtime/legible.js';
 import type { Option, OptionTypes } from './option.js';
 import { accessFields, formatRedacted, parseAccessField, parseRedacted } from './types/access-log.js';
@@ -15,15 +15,17 @@ export type ParsedOption =
   | { readonly ok: true; readonly value: unknown; readonly clamped?: string }
   | { readonly ok: false; readonly why: string };
 
-type Schema = (option: Option) => z.ZodType;
+type Schema = (option: Option) => v.GenericSchema<unknown, unknown>;
 
 /** Turns text into a value with `parse`; undefined from it is an issue. */
 function text<T>(parse: (word: string) => T | undefined) {
-  return z.string().transform((word, context): T => {
-    const value = parse(word);
-    if (value === undefined) context.addIssue('malformed');
-    return value as T;
+  const read = v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+    const value = parse(dataset.value);
+    if (value !== undefined) return value;
+    addIssue();
+    return NEVER;
   });
+  return v.pipe(v.string(), read);
 }
 
 function split(line: string, separator: string | RegExp): string[] {
@@ -34,7 +36,14 @@ function split(line: string, separator: string | RegExp): string[] {
 }
 
 /** Text without control characters: none of these options has a use for them, and headers, paths and lines would break. */
-const plain = z.string().refine((word) => !/\p{Cc}/u.test(word));
+const plain = v.pipe(
+  v.string(),
+  v.check((word) => !/\p{Cc}/u.test(word)),
+);
+
+const whole = v.pipe(v.number(), v.safeInteger());
+const number = v.pipe(v.number(), v.finite());
+const wholeAsText = v.pipe(whole, v.transform(String));
 
 /**
  * Most of a duration for which an option has no limit of its own: ten years, and in milliseconds what a timer takes.
@@ -80,13 +89,19 @@ export function parseSize(text: string): number | undefined {
 }
 
 /** A list written as one text, as a YAML list, or as a single YAML number. */
-function listOf<T>(element: z.ZodType<T, string>, separator: string | RegExp = ',') {
-  const pieces = z.union([
-    z.string().transform((line) => split(line, separator)),
-    z.int().transform((number) => [String(number)]),
-    z.array(z.union([z.string(), z.int().transform(String)])),
+function listOf<T>(element: v.GenericSchema<string, T>, separator: string | RegExp = ',') {
+  const pieces = v.union([
+    v.pipe(
+      v.string(),
+      v.transform((line) => split(line, separator)),
+    ),
+    v.pipe(
+      wholeAsText,
+      v.transform((word) => [word]),
+    ),
+    v.array(v.union([v.string(), wholeAsText])),
   ]);
-  return pieces.pipe(z.array(element));
+  return v.pipe(pieces, v.array(element));
 }
 
 /** Up to 777, with or without a leading zero. */
@@ -100,43 +115,49 @@ function parsePercent(word: string): number | undefined {
   return digits === undefined || Number(digits) > 100 ? undefined : Number(digits);
 }
 
-const integer = z.union([
-  z.int(),
-  z
-    .string()
-    .trim()
-    .regex(/^[+-]?\d{1,15}$/)
-    .transform(Number),
-]);
+const integer = v.union([whole, v.pipe(v.string(), v.trim(), v.regex(/^[+-]?\d{1,15}$/), v.transform(Number))]);
+
+const words = { true: true, 1: true, false: false, 0: false } as const;
+const yesOrNo = v.pipe(
+  v.string(),
+  v.toLowerCase(),
+  v.picklist(['true', '1', 'false', '0']),
+  v.transform((word) => words[word]),
+);
 
 const schemas: Record<keyof OptionTypes, Schema> = {
   bool: () =>
-    z.union([
-      z.boolean(),
-      z.stringbool({ truthy: ['true', '1'], falsy: ['false', '0'] }),
-      z.literal([0, 1]).transform((bit) => bit === 1),
+    v.union([
+      v.boolean(),
+      yesOrNo,
+      v.pipe(
+        v.picklist([0, 1]),
+        v.transform((bit) => bit === 1),
+      ),
     ]),
   int: () => integer,
   limit: () => integer,
   string: () => plain,
-  secret: () => z.string(),
+  secret: () => v.string(),
   path: () => plain,
   // A YAML `true` or 1.2 is the word 'true' or '1.2' to an enum that has it (set_x_forwarded_protocol, tls_min_version).
-  enum: ({ values = [] }) =>
-    z.union([z.string(), z.boolean().transform(String), z.number().transform(String)]).pipe(z.enum([...values])),
-  duration: ({ unit }) => z.union([z.number(), text((word) => parseDuration(word, unit === 'ms' ? 'ms' : 's'))]),
-  size: () => z.union([z.int(), text(parseSize)]),
+  enum: ({ values = [] }) => {
+    const word = v.union([v.string(), v.pipe(v.union([v.boolean(), number]), v.transform(String))]);
+    return v.pipe(word, v.picklist(values));
+  },
+  duration: ({ unit }) => v.union([number, text((word) => parseDuration(word, unit === 'ms' ? 'ms' : 's'))]),
+  size: () => v.union([whole, text(parseSize)]),
   list: () => listOf(plain),
-  percent: () => z.union([z.number().min(0).max(100), text(parsePercent)]),
-  lines: () => listOf(z.string(), /\r?\n/),
-  addresses: () => listOf(plain.refine(isAddressRange)),
+  percent: () => v.union([v.pipe(number, v.minValue(0), v.maxValue(100)), text(parsePercent)]),
+  lines: () => listOf(v.string(), /\r?\n/),
+  addresses: () => listOf(v.pipe(plain, v.check(isAddressRange))),
   ports: () => listOf(text(parseListen)),
-  sockets: () => listOf(plain.pipe(text(parseSocketListen))),
+  sockets: () => listOf(v.pipe(plain, text(parseSocketListen))),
   'log-fields': () => listOf(text(parseAccessField)),
   'log-redact': () => listOf(text(parseRedacted)),
-  'log-levels': () => z.union([z.int().transform(String), z.string()]).pipe(text(parseLogLevels)),
+  'log-levels': () => v.pipe(v.union([wholeAsText, v.string()]), text(parseLogLevels)),
   'forwarded-for': () => text(parseForwardedFor),
-  workers: () => z.union([z.literal('auto'), integer]),
+  workers: () => v.union([v.literal('auto'), integer]),
   // No YAML numbers: 660 and 0o660 are different ones, and both are meant to be the same mode.
   mode: () => text(parseMode),
 };
@@ -195,9 +216,9 @@ function refused({ pattern }: Option, value: unknown): ParsedOption | undefined 
  */
 export function parseOption(option: Option, raw: unknown, { clamp = false } = {}): ParsedOption {
   const shown = option.type === 'secret' ? '' : `, got ${legibleValue(raw)}`;
-  const result = schemas[option.type](option).safeParse(raw);
+  const result = v.safeParse(schemas[option.type](option), raw);
   if (!result.success) return { ok: false, why: `expected ${expectation(option)}${shown}` };
-  const value = result.data;
+  const value = result.output;
   if (typeof value !== 'number') return refused(option, value) ?? { ok: true, value };
   const allowed = Math.min(Math.max(value, option.min ?? value), maxOf(option) ?? Number.POSITIVE_INFINITY);
   if (allowed === value) return { ok: true, value: fromWritten(option, value) };

@@ -1,8 +1,8 @@
-/** Requests to HTTP targets over pooled connections: the only importer of undici, whose raw handler interface it uses (ADR 2). */
+/** Requests to HTTP targets over pooled connections: by undici's raw handler interface (ADR 2). */
 import { isIP, type LookupFunction } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
-import { buildConnector, Client, type Dispatcher } from 'undici';
+
 import type { Options } from '../config/table.js';
 import { blockedError, OriginError } from '../errors.js';
 import type { HttpTarget } from '../routes/target.js';
@@ -12,6 +12,7 @@ import { HttpCall } from './http-call.js';
 import { OriginConnections } from './origin-connections.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { type Connect, readingExactly } from './undici/answer-reading.js';
+import { buildConnector, Client, type Connector, type Dispatcher } from './undici/library.js';
 import { plainConnections } from './undici/plain-connections.js';
 
 /** How requests to origins are made. Without `originConnectionMaxAge` connections have no maximum age. */
@@ -168,7 +169,7 @@ class PooledOrigin implements Origin {
       connect: readingExactly(
         guardedConnect(connect, options.admits ?? always) as Connect<never>,
         options.parserFound ?? always,
-      ) as buildConnector.connector,
+      ) as Connector,
     };
     const { originConnectionsMax: max, originConnectionMaxAge: maxAge, originConnectTimeout: patience } = options;
     this.#connections = new OriginConnections<Dispatcher.DispatchOptions, HttpCall>({

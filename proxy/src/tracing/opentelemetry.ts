@@ -16,7 +16,7 @@ import {
 } from '@holdfast/control-api';
 import type * as OpenTelemetry from '@opentelemetry/api';
 import { ConfigError } from '../errors.js';
-import { version } from '../version.js';
+import { version } from '../package-files.js';
 
 type Api = typeof OpenTelemetry;
 

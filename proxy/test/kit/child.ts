@@ -1,13 +1,20 @@
 /** A child process of a test: its output by lines, its end, and that it does not outlive the test. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { until } from './until.js';
 
 /** The root of the checkout: four levels above this compiled file. */
 export const root = new URL('../../../', import.meta.url).pathname;
 
+/** Where the package of the commands is: as it is published in a run of the test runner, as it is built for a file that runs by itself. */
+const { TEST_PACKAGE: commands = join(root, 'proxy') } = process.env;
+
+/** The file of a command, for node. */
+export const commandFile = (name: 'holdfast' | 'pushpin' | 'pushpin-publish') => join(commands, 'bin', `${name}.js`);
+
 /** tap ends a file after 30 s. These start dozens of processes; what hangs is found by `until`. */
-t.setTimeout(240_000);
+t.setTimeout(540_000);
 
 /** Teardowns do not run when tap gives a file up; no process is left behind all the same. */
 const running = new Set<Child>();

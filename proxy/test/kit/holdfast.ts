@@ -6,10 +6,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { type Child, root, startChild } from './child.js';
+import { type Child, commandFile, root, startChild } from './child.js';
 import { until } from './until.js';
 
-const command = join(root, 'proxy', 'bin', 'holdfast.js');
+const command = commandFile('holdfast');
+const builtCommand = join(root, 'proxy', 'bin', 'holdfast.js');
 
 /** How to start. Listeners are on free ports of 127.0.0.1, the admin one included, unless settings say otherwise. */
 export interface HoldfastOptions {
@@ -23,6 +24,8 @@ export interface HoldfastOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Working directory and place of the configuration; a new one otherwise. */
   readonly directory?: string;
+  /** Runs the files that tsc has written, where a module of them is loaded before the command and is to be the one that it uses. */
+  readonly asBuilt?: boolean;
   /** Raises the soft limit of open files to the hard one. */
   readonly manyFiles?: boolean;
   /** What the process may write to standard error, where it writes nothing otherwise. */
@@ -131,8 +134,8 @@ export function newDirectory(t: Test): string {
 
 /** Runs the command with any arguments, and does not wait for it to be ready. */
 export function runHoldfast(t: Test, options: HoldfastOptions & { readonly directory: string }): Child {
-  const { directory, args = [], env = {}, manyFiles } = options;
-  const whole = [process.execPath, command, ...args];
+  const { directory, args = [], env = {}, asBuilt, manyFiles } = options;
+  const whole = [process.execPath, asBuilt ? builtCommand : command, ...args];
   const [first, ...others] = manyFiles
     ? ['sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$0" "$@"', ...whole]
     : (whole as [string, ...string[]]);

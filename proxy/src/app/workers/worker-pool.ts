@@ -1,7 +1,6 @@
 /** The workers of a node: that there are as many as there should be, asking all of them, and the sum of their series. */
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import {
   type BackplaneHub,
   type Connections,
@@ -22,6 +21,7 @@ import { edges } from '../../edge/edges.js';
 import { freePorts, prepareSocketFile } from '../../edge/listening.js';
 import { EdgeError } from '../../errors.js';
 import { resumeKey } from '../../history/tokens.js';
+import { packageFile } from '../../package-files.js';
 import type { CallbackOffice } from '../../request/callback-order.js';
 import { readRoutes } from '../../routes/routes-source.js';
 import { realClock, type Timer } from '../../runtime/clock.js';
@@ -111,7 +111,7 @@ export class WorkerPool implements Serving {
   async start(): Promise<readonly string[]> {
     this.#config = await this.#chosenListeners();
     cluster.setupPrimary({
-      exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
+      exec: packageFile('dist/app/workers/worker.js'),
       args: [],
       stdio: workerStdio(this.#config),
     });

@@ -1,8 +1,7 @@
 /** Receipts of several nodes, one of them with workers: whom an item can reach, who did not say, and that nobody was there. */
 
-import { join } from 'node:path';
 import t from 'tap';
-import { root, startChild } from '../../kit/child.js';
+import { commandFile, startChild } from '../../kit/child.js';
 import { ask } from '../../kit/clients/http-client.js';
 import type { Holdfast } from '../../kit/holdfast.js';
 import { streamItem } from '../../kit/holdfast.js';
@@ -79,7 +78,7 @@ t.test('what reached nobody is said: receipt, text, metric, log, and holdfast pu
     t.equal(await node.metric('holdfast_items_unreceived_total'), before + 2);
     const line = await node.record('the line', ({ msg }) => msg === 'published items reached nobody: channel=nobody');
     t.match(line, { channel: 'nobody', items: 1 });
-    const args = [join(root, 'proxy', 'bin', 'holdfast.js'), 'publish', '--spec', node.control, 'nobody', 'x'];
+    const args = [commandFile('holdfast'), 'publish', '--spec', node.control, 'nobody', 'x'];
     const child = startChild(t, { command: process.execPath, args });
     t.match(await child.exited, { code: 0 });
     t.strictSame([child.stdout, child.stderr], ['Published\n', 'Note: the item reached nobody.\n']);

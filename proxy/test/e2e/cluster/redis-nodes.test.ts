@@ -1,7 +1,5 @@
-/** Several nodes that are one: publishing, showing, ending and tapping from any of them; a node with workers among them. */
-import { join } from 'node:path';
 import t from 'tap';
-import { root, startChild } from '../../kit/child.js';
+import { commandFile, startChild } from '../../kit/child.js';
 import { streamItem } from '../../kit/holdfast.js';
 import { startRedis } from '../../kit/redis.js';
 import { until } from '../../kit/until.js';
@@ -72,7 +70,7 @@ t.test('a connection of one node is shown and ended by another', async (t) => {
 });
 
 t.test('tap prints on one node what goes to another, with its position', async (t) => {
-  const command = join(root, 'proxy', 'bin', 'holdfast.js');
+  const command = commandFile('holdfast');
   const tap = startChild(t, { command: process.execPath, args: [command, 'tap', 'tapped', '--control', two.control] });
   await until(
     'the tap shows an item',

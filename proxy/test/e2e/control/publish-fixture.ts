@@ -15,11 +15,11 @@ import {
 import { type Item, itemToJson } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { realClock } from '../../../dist/runtime/clock.js';
-import { root, startChild } from '../../kit/child.js';
+import { commandFile, root, startChild } from '../../kit/child.js';
 import { until } from '../../kit/until.js';
 
 /** Our command under Pushpin's name: the way into `holdfast publish` that needs no other part of the proxy. */
-export const ours = join(root, 'proxy', 'bin', 'pushpin-publish.js');
+export const ours = commandFile('pushpin-publish');
 
 const installed = '/usr/bin/pushpin-publish';
 const unpacked = join(root, 'node_modules', '.cache', 'debian', installed);

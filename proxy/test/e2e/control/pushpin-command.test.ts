@@ -3,14 +3,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import * as zeromq from 'zeromq';
-import { type Child, root, startChild } from '../../kit/child.js';
+import { type Child, commandFile, startChild } from '../../kit/child.js';
 import { ask } from '../../kit/clients/http-client.js';
 import { newDirectory, runHoldfast, startHoldfast } from '../../kit/holdfast.js';
 import { startOrigin } from '../../kit/origins/origin.js';
 import { freePort } from '../../kit/ports.js';
 import { debians, ours, publish, withoutDebians } from './publish-fixture.js';
 
-const pushpin = join(root, 'proxy', 'bin', 'pushpin.js');
+const pushpin = commandFile('pushpin');
 
 /** Starts `pushpin` and waits for its line. */
 async function startPushpin(t: Test, cwd: string, args: readonly string[]): Promise<Child> {

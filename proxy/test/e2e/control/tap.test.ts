@@ -1,14 +1,13 @@
 /** `holdfast tap`, as a process: to a real node, and to what is none. */
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Child, root, startChild } from '../../kit/child.js';
+import { type Child, commandFile, startChild } from '../../kit/child.js';
 import { startHoldfast, streamItem } from '../../kit/holdfast.js';
 import { deadPort } from '../../kit/ports.js';
 import { until } from '../../kit/until.js';
 
-const command = join(root, 'proxy', 'bin', 'holdfast.js');
+const command = commandFile('holdfast');
 
 function tap(t: Test, args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
   return startChild(t, {

@@ -4,7 +4,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import * as zeromq from 'zeromq';
-import { root } from '../../kit/child.js';
+import { commandFile } from '../../kit/child.js';
 import { open } from '../../kit/clients/http-client.js';
 import { newDirectory, runHoldfast, startHoldfast, streamItem } from '../../kit/holdfast.js';
 import { startOrigin, streamHold } from '../../kit/origins/origin.js';
@@ -18,7 +18,7 @@ interface Pair {
 
 /** Keys as an operator makes them. */
 function makePair(): Pair {
-  const { status, stdout } = spawnSync(process.execPath, [join(root, 'proxy/bin/holdfast.js'), 'curve-keys']);
+  const { status, stdout } = spawnSync(process.execPath, [commandFile('holdfast'), 'curve-keys']);
   const [, publicKey = '', secretKey = ''] = /^public: '(.{40})'\nsecret: '(.{40})'\n$/.exec(String(stdout)) ?? [];
   if (status !== 0 || secretKey === '') throw new Error(`no keys: ${stdout}`);
   return { publicKey, secretKey };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { type LoadedConfig, loadConfig } from '../../../dist/app/load-config.js';
 import { options } from '../../../dist/config/table.js';
-import { version } from '../../../dist/version.js';
+import { version } from '../../../dist/package-files.js';
 import { makeCertificate } from '../../kit/certificates.js';
 import { root } from '../../kit/child.js';
 import { ask } from '../../kit/clients/http-client.js';

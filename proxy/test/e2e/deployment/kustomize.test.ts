@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { type LoadedConfig, loadConfig } from '../../../dist/app/load-config.js';
-import { version } from '../../../dist/version.js';
+import { version } from '../../../dist/package-files.js';
 import { root } from '../../kit/child.js';
 import { newDirectory } from '../../kit/holdfast.js';
 import {

@@ -1,9 +1,7 @@
-/** `holdfast load` as a process, and its report. */
-import { join } from 'node:path';
 import type { Test } from 'tap';
-import { type Child, root, startChild } from '../../kit/child.js';
+import { type Child, commandFile, startChild } from '../../kit/child.js';
 
-const command = join(root, 'proxy', 'bin', 'holdfast.js');
+const command = commandFile('holdfast');
 
 /** What tests look at of a report in JSON. */
 export interface LoadReport {

@@ -45,6 +45,7 @@ async function start(t: Test, edge: string): Promise<Holdfast> {
   return startHoldfast(t, {
     routes: [`*,path_beg=/ws ${origin.target},over_http`, `* ${origin.target}`],
     settings: { edge },
+    asBuilt: true,
     env: { NODE_OPTIONS: `--import ${sabotage}` },
   });
 }

@@ -76,6 +76,10 @@ t.test('compose.yaml: what it names exists, and listens there', async (t) => {
   t.ok(nodes.includes(control.hostname) && image.exposed.includes(control.port), `${origin} publishes to ${control}`);
 });
 
+/** The step that makes the code of the image, and where. */
+const BUNDLE = 'node scripts/bundle.mjs proxy/bundled';
+const BUNDLED = `${HOME}/proxy/bundled`;
+
 t.test('Dockerfile: whatever is copied is there, and Docker is given it', async (t) => {
   const given = contextFiles();
   for (const { name, copies } of stages.values()) {
@@ -83,7 +87,8 @@ t.test('Dockerfile: whatever is copied is there, and Docker is given it', async 
       for (const source of sources) {
         if (from !== undefined) {
           t.ok(stages.has(from), `${name} copies from the stage ${from}`);
-          t.ok(existsSync(join(root, source.slice(HOME.length))), `${name}: ${source}`);
+          if (source === BUNDLED) t.ok(stages.get(from)?.runs.includes(BUNDLE), `${from} makes ${source}`);
+          else t.ok(existsSync(join(root, source.slice(HOME.length))), `${name}: ${source}`);
         } else
           t.ok(
             given.some((file) => file === source || file.startsWith(`${source}/`)),
@@ -141,11 +146,13 @@ function runInstalled(t: Test, home: string, args: readonly string[], env: Recor
 
 t.test('the image: a production install runs as nobody, from a tree that nobody can write to', async (t) => {
   const home = await install(t, 'production');
-  for (const { sources } of image.copies.filter(({ from }) => from === 'build'))
-    for (const source of sources) {
-      const path = source.slice(HOME.length);
-      cpSync(join(root, path), join(home, path), { recursive: true });
-    }
+  t.strictSame(
+    image.copies.filter(({ from }) => from === 'build').map(({ sources }) => sources),
+    [[BUNDLED]],
+  );
+  const bundle = BUNDLE.replace(/\S+$/, join(home, 'proxy', 'dist'));
+  t.match(await startChild(t, { command: 'sh', args: ['-c', bundle] }).exited, { code: 0 }, bundle);
+  cpSync(join(root, 'proxy', 'ui'), join(home, 'proxy', 'ui'), { recursive: true });
   setWritable(home, false);
   t.match(image.user, /^[1-9]\d*:[1-9]\d*$/, 'a number, which Kubernetes can tell from root');
 

@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Child, root, startChild } from '../../kit/child.js';
+import { type Child, commandFile, startChild } from '../../kit/child.js';
 import { newDirectory } from '../../kit/holdfast.js';
 import { until } from '../../kit/until.js';
 
@@ -22,7 +22,7 @@ function project(t: Test): string {
   const directory = newDirectory(t);
   writeFileSync(join(directory, 'package.json'), '{"name":"app","version":"1.0.0"}');
   mkdirSync(join(directory, 'node_modules', '.bin'), { recursive: true });
-  symlinkSync(join(root, 'proxy', 'bin', 'holdfast.js'), join(directory, 'node_modules', '.bin', 'holdfast'));
+  symlinkSync(commandFile('holdfast'), join(directory, 'node_modules', '.bin', 'holdfast'));
   return directory;
 }
 
@@ -61,7 +61,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
 }
 
 t.test('a node that a shell has left in the background outlives it', async (t) => {
-  const command = join(root, 'proxy', 'bin', 'holdfast.js');
+  const command = commandFile('holdfast');
   const line = `"$0" "$@" & sleep 0.1; exec sleep 600`;
   const shell = startChild(t, { command: 'sh', args: ['-c', line, process.execPath, command, ...settings] });
   const pid = await nodeOf(t, shell);

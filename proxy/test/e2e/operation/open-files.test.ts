@@ -1,9 +1,8 @@
 /** A node whose file descriptors run out: clients are turned away, and everything else goes on. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { root, startChild } from '../../kit/child.js';
+import { commandFile, startChild } from '../../kit/child.js';
 import { connectTo, type RawClient } from '../../kit/clients/raw-client.js';
 import { Holdfast, type LogRecord, newDirectory, streamItem } from '../../kit/holdfast.js';
 import { until } from '../../kit/until.js';
@@ -40,7 +39,7 @@ async function start(t: Test, edge: string, ...more: readonly string[]): Promise
     '0',
   ];
   flags.push('--admin-port', '127.0.0.1:0', '--route', `* 127.0.0.1:${await origin(t)}`, ...more);
-  const program = [process.execPath, join(root, 'proxy', 'bin', 'holdfast.js'), ...flags];
+  const program = [process.execPath, commandFile('holdfast'), ...flags];
   const args = ['-c', `ulimit -n ${FILES}; exec "$0" "$@"`, ...program];
   const child = startChild(t, { command: 'sh', args, cwd: directory });
   await child.line(/ started(?:"\})?\n/);

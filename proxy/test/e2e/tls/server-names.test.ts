@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect } from 'node:tls';
 import t from 'tap';
 import { makeCertificate } from '../../kit/certificates.js';
-import { root, startChild } from '../../kit/child.js';
+import { commandFile, startChild } from '../../kit/child.js';
 import { type Holdfast, newDirectory, startHoldfast } from '../../kit/holdfast.js';
 import { freePort } from '../../kit/ports.js';
 import { until } from '../../kit/until.js';
@@ -85,7 +85,7 @@ for (const [how, redirection] of [
     const flags = ['--edge', 'uws', '--https-ports', `127.0.0.1:${port}`, '--tls-certs-dir', directory];
     flags.push('--http-port', '127.0.0.1:0', '--push-in-http-port', '0', '--route', '* test');
     const command = `exec "$0" "$@" ${redirection}`;
-    const program = [process.execPath, join(root, 'proxy', 'bin', 'holdfast.js'), ...flags];
+    const program = [process.execPath, commandFile('holdfast'), ...flags];
     const child = startChild(t, { command: 'sh', args: ['-c', command, ...program], cwd: directory });
     const out = () => readFileSync(join(directory, 'out'), 'utf8');
     closeSync(openSync(join(directory, 'out'), 'a'));

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Publisher, parseGripUri } from '@fanoutio/grip';
 import t from 'tap';
-import { root, startChild } from '../../../kit/child.js';
+import { commandFile, startChild } from '../../../kit/child.js';
 import { open } from '../../../kit/clients/http-client.js';
 import { newDirectory, startHoldfast } from '../../../kit/holdfast.js';
 import { until } from '../../../kit/until.js';
@@ -86,7 +86,7 @@ t.test('the commands publish, tap and token', async (t) => {
   const run = (args: readonly string[], env: Record<string, string> = {}) =>
     startChild(t, {
       command: process.execPath,
-      args: [join(root, 'proxy', 'bin', 'holdfast.js'), ...args],
+      args: [commandFile('holdfast'), ...args],
       env: { GRIP_URL: '', ...env },
     });
   const GRIP_URL = `${holdfast.control}/?iss=all&key=${SIGNS}2`;

@@ -82,7 +82,6 @@ function tilesOf(now, before) {
     tile(count(now.sum('holds', { kind: 'response' })), 'long polls'),
     tile(count(now.sum('holds', { kind: 'stream' })), 'streams'),
     tile(count(now.sum('holds', { kind: 'ws' })), 'WebSockets'),
-    tile(count(now.sum('channels')), 'channels'),
     tile(count(now.rate('items_received_total', before)), 'items in, a second'),
     tile(count(now.rate('items_sent_total', before)), 'items out, a second'),
     tile(duration(now.quantile('delivery_seconds', 0.99, before)), 'delivery, p99'),

@@ -132,8 +132,9 @@ async function install(t: Test, stage: string): Promise<string> {
     for (const source of sources) cpSync(join(root, source), join(home, source), { recursive: true });
   for (const run of stages.get(stage)?.runs ?? []) {
     // What was installed for these tests is not asked of the registry again.
-    const npm = startChild(t, { command: 'sh', args: ['-c', `${run} --prefer-offline`], cwd: home });
-    t.match(await npm.exited, { code: 0 }, `${run}\n${npm.stderr}`);
+    const step = run.startsWith('npm ') ? `${run} --prefer-offline` : run;
+    const child = startChild(t, { command: 'sh', args: ['-c', step], cwd: home });
+    t.match(await child.exited, { code: 0 }, `${step}\n${child.stderr}`);
   }
   return home;
 }
@@ -153,6 +154,11 @@ t.test('the image: a production install runs as nobody, from a tree that nobody 
   const bundle = BUNDLE.replace(/\S+$/, join(home, 'proxy', 'dist'));
   t.match(await startChild(t, { command: 'sh', args: ['-c', bundle] }).exited, { code: 0 }, bundle);
   cpSync(join(root, 'proxy', 'ui'), join(home, 'proxy', 'ui'), { recursive: true });
+  const packages = readdirSync(join(home, 'node_modules'));
+  t.notOk(
+    packages.some((name) => /typescript|esbuild|biome/.test(name)),
+    'no tools',
+  );
   setWritable(home, false);
   t.match(image.user, /^[1-9]\d*:[1-9]\d*$/, 'a number, which Kubernetes can tell from root');
 

@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { root } from '../scripts/setup.mjs';
 import { compilePrograms } from './compile.mjs';
+import { median } from './median.mjs';
 import { stopAll } from './process.mjs';
 import { rush, sum } from './work-publish.mjs';
 
@@ -40,9 +41,6 @@ const checkouts = [...positionals.map((folder) => path.resolve(folder)), root];
 
 /** The bench of a checkout starts its own Holdfast. The load is that of this one, for all. @param {string} checkout @param {string} file */
 const fromCheckout = (checkout, file) => import(pathToFileURL(path.join(checkout, 'bench', file)).href);
-
-/** @param {number[]} figures */
-const median = (figures) => [...figures].sort((one, other) => one - other)[Math.floor(figures.length / 2)] ?? 0;
 
 /** Has all checkouts hold their clients, and then works with them. @param {(testbeds: import('./testbed.mjs').Testbed[]) => Promise<void>} use */
 async function withAll(use) {

@@ -3,6 +3,7 @@
 // that they share the second one would cost more, patterns or not.
 //
 //   node bench/patterns.mjs [channels] [patterns] [items of a round] [rounds]
+import { median } from './median.mjs';
 import { cpuUs, stopAll } from './process.mjs';
 import { RedisServer } from './redis.mjs';
 import {
@@ -104,9 +105,6 @@ async function scriptsOf(/** @type {RedisServer} */ redis) {
   )?.groups ?? { calls: 0, usec: 0 };
   return { calls: Number(calls), usec: Number(usec) };
 }
-
-/** @param {number[]} figures */
-const median = (figures) => figures.sort((one, other) => one - other)[Math.floor(figures.length / 2)] ?? 0;
 
 /** @param {string} name @param {number} count  of patterns */
 async function startSystem(name, count) {

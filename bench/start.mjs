@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { stageHoldfast } from '../scripts/pack.mjs';
 import { build, root } from '../scripts/setup.mjs';
+import { median } from './median.mjs';
 import { cpuUs, freePort, memoryKb, start, stop, waitForPorts } from './process.mjs';
 
 /** Time for memory to come to rest. */
@@ -18,9 +19,6 @@ const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '12' }, edge: { type: 'string', default: 'node' } },
 });
-
-/** @param {number[]} figures */
-const median = (figures) => [...figures].sort((one, other) => one - other)[Math.floor(figures.length / 2)] ?? 0;
 
 /** @param {string} folder @returns {Promise<{ cpu: number, memory: number }>} */
 async function startOnce(folder) {

@@ -1,5 +1,6 @@
 // The work that measures how long a publish takes to be acknowledged under a steady rate, second by second.
 import { addUp } from './histogram.mjs';
+import { median } from './median.mjs';
 import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 import { quantiles } from './work-hold.mjs';
@@ -35,12 +36,6 @@ const FAST_ITEMS = 10_000;
 const HALF_SECONDS = 4;
 /** Publishes per second that none keeps up with: each is due when the last one is answered. */
 const UNREACHED = 1_000_000;
-
-/** @param {readonly number[]} values */
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
 
 /**
  * @param {Testbed} testbed

@@ -14,6 +14,7 @@ const CHECK_ITEMS = 5;
 const CLOSE_MS = 1_000;
 /** What has died is collected at once: what the process grows by is what it holds. */
 const NODE_FLAGS = ['--max-semi-space-size=1'];
+
 /** One event as an API sends it: rows of JSON, of which no two are the same. @param {number} n */
 function itemOf(n) {
   let rows = '';

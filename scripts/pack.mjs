@@ -4,7 +4,7 @@
 //
 //   npm publish ./tmp/packages/holdfast-<version>.tgz --provenance --access public
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -119,13 +119,17 @@ function fillCommand(stage) {
 
 /**
  * The package of the commands as it is published, where it finds the npm packages of this checkout; for test runs, which start the
- * commands from there.
+ * commands from there. Each process has a folder for itself, so that two runs do not take it from each other.
  *
- * @returns {string} its folder, made anew
+ * @returns {string} its folder, which goes with the process
  */
 export function stageHoldfast() {
-  const stage = path.join(root, 'node_modules', '.cache', 'holdfast');
-  rmSync(stage, { recursive: true, force: true });
+  const cache = path.join(root, 'node_modules', '.cache');
+  mkdirSync(cache, { recursive: true });
+  const stage = mkdtempSync(path.join(cache, 'holdfast-'));
+  process.once('exit', () => rmSync(stage, { recursive: true, force: true }));
+  // Tests run it as users other than the one who made it.
+  chmodSync(stage, 0o755);
   fillStage('proxy', stage);
   return stage;
 }

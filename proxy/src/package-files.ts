@@ -1,4 +1,4 @@
-/** The files of this package that are not code, and the code that a process of its own starts with. */
+/** The files of this package that are found by their path: package.json, the live page, and the code of workers. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -2,7 +2,6 @@
 import { isIP, type LookupFunction } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
-
 import type { Options } from '../config/table.js';
 import { blockedError, OriginError } from '../errors.js';
 import type { HttpTarget } from '../routes/target.js';

@@ -77,8 +77,8 @@ t.test('compose.yaml: what it names exists, and listens there', async (t) => {
 });
 
 /** The step that makes the code of the image, and where. */
-const BUNDLE = 'node scripts/bundle.mjs proxy/bundled';
-const BUNDLED = `${HOME}/proxy/bundled`;
+const BUNDLE = 'node scripts/bundle.mjs tmp/bundled';
+const BUNDLED = `${HOME}/tmp/bundled`;
 
 t.test('Dockerfile: whatever is copied is there, and Docker is given it', async (t) => {
   const given = contextFiles();

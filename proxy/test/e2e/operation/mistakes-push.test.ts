@@ -18,6 +18,8 @@ const origin = await startOrigin(t, (request, response) => {
   else if (host === 'filtered') response.writeHead(200, { 'Grip-Channel': 'a; filter=build-id' });
   else if (host === 'created') response.writeHead(201, { 'Content-Type': 'application/json' });
   else if (host === 'events') response.writeHead(200, streamHold('a', EVENTS));
+  else if (host === 'changed')
+    response.writeHead(200, { ...streamHold('b; filter=var-subst', EVENTS), 'Grip-Set-Meta': 'name="me"' });
   else if (host === 'plain') response.writeHead(200, streamHold('a'));
   else if (host === 'endless') {
     response.writeHead(200, streamHold('endless', EVENTS));
@@ -28,7 +30,7 @@ const origin = await startOrigin(t, (request, response) => {
 });
 
 const routes = [
-  ...['holdless', 'filtered', 'events', 'plain', 'endless'].map((host) => `${host} ${origin.target}`),
+  ...['holdless', 'filtered', 'events', 'changed', 'plain', 'endless'].map((host) => `${host} ${origin.target}`),
   `created ${origin.target},over_http`,
   `some,path_beg=/here,proto=http ${origin.target}`,
 ];
@@ -113,6 +115,18 @@ for (const edge of ['node', 'uws'] as const) {
     await holdfast.publish(streamItem('a', 'data: d\n'));
     await saying(holdfast, 'warn', /does not end with an empty line, on channel "a": browsers wait/);
     await plain.until('data: d\n');
+  });
+
+  t.test(`${edge}: what a filter makes of an item is not the publisher's to mend`, async (t) => {
+    const holdfast = await start(t, edge);
+    const [changed, plain] = [await asking(t, holdfast, 'changed'), await asking(t, holdfast, 'events')];
+    await Promise.all([changed, plain].map((answer) => answer.until(': answered\n\n')));
+    await holdfast.publish(streamItem('b', 'data: %(name)s\n'));
+    await changed.until('data: me\n');
+    await holdfast.publish(streamItem('a', 'data: as it came\n'));
+    // A line of the item before would be in front of this one.
+    await saying(holdfast, 'warn', /does not end with an empty line, on channel "a"/);
+    t.same(said(holdfast, 'warn', /on channel "b"/), []);
   });
 
   t.test(`${edge}: an item whose formats nobody on its channel takes`, async (t) => {

@@ -38,7 +38,7 @@ async function startOnce(folder) {
 }
 
 build();
-const folders = [stageHoldfast(), path.join(root, 'proxy'), ...positionals.map((folder) => path.resolve(folder))];
+const folders = [await stageHoldfast(), path.join(root, 'proxy'), ...positionals.map((folder) => path.resolve(folder))];
 const figures = folders.map(() => ({ cpu: /** @type {number[]} */ ([]), memory: /** @type {number[]} */ ([]) }));
 for (let round = 0; round < Number(given.rounds); round++) {
   for (const [i, folder] of folders.entries()) {

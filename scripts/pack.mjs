@@ -96,41 +96,41 @@ function publishedManifest(folder) {
  *
  * @param {string} folder @param {string} stage
  */
-function fillStage(folder, stage) {
+async function fillStage(folder, stage) {
   mkdirSync(stage, { recursive: true });
   cpSync(path.join(root, 'LICENSE'), path.join(stage, 'LICENSE'));
   cpSync(path.join(root, folder, 'README.md'), path.join(stage, 'README.md'));
   // Of holdfast itself too: who installs that gets the others within, without their folders.
   const api = path.join(root, 'control-api', 'openapi.yaml');
   if (folder === 'proxy' || folder === 'control-api') cpSync(api, path.join(stage, 'openapi.yaml'));
-  if (folder === 'proxy') fillCommand(stage);
+  if (folder === 'proxy') await fillCommand(stage);
   else copyBuild(folder, path.join(stage, 'dist'), isPublished);
   writeFileSync(path.join(stage, 'package.json'), `${JSON.stringify(publishedManifest(folder), null, 2)}\n`);
 }
 
 /** What only the package of the commands has. @param {string} stage */
-function fillCommand(stage) {
+async function fillCommand(stage) {
   for (const own of ['bin', 'ui']) cpSync(path.join(root, 'proxy', own), path.join(stage, own), { recursive: true });
   copyBuild('proxy', path.join(stage, 'dist'), isType);
   for (const inner of within.values()) copyBuild(inner, path.join(stage, 'within', inner), isType);
   linkWithin(stage);
-  bundleCode(path.join(stage, 'dist'));
+  await bundleCode(path.join(stage, 'dist'));
 }
 
 /**
  * The package of the commands as it is published, where it finds the npm packages of this checkout; for test runs, which start the
  * commands from there. Each process has a folder for itself, so that two runs do not take it from each other.
  *
- * @returns {string} its folder, which goes with the process
+ * @returns {Promise<string>} its folder, which goes with the process
  */
-export function stageHoldfast() {
+export async function stageHoldfast() {
   const cache = path.join(root, 'node_modules', '.cache');
   mkdirSync(cache, { recursive: true });
   const stage = mkdtempSync(path.join(cache, 'holdfast-'));
   process.once('exit', () => rmSync(stage, { recursive: true, force: true }));
   // Tests run it as users other than the one who made it.
   chmodSync(stage, 0o755);
-  fillStage('proxy', stage);
+  await fillStage('proxy', stage);
   return stage;
 }
 
@@ -138,13 +138,13 @@ export function stageHoldfast() {
  * Packs what is built. Nothing in the checkout changes but `to`, so that it may run beside tests.
  *
  * @param {string} to  a folder, made if it is missing
- * @returns {Tarball[]} holdfast last
+ * @returns {Promise<Tarball[]>} holdfast last
  */
-export function packPackages(to) {
+export async function packPackages(to) {
   mkdirSync(to, { recursive: true });
   const stages = mkdtempSync(path.join(tmpdir(), 'holdfast-pack-'));
   try {
-    for (const folder of folders) fillStage(folder, path.join(stages, folder));
+    for (const folder of folders) await fillStage(folder, path.join(stages, folder));
     const args = [
       'pack',
       ...folders.map((folder) => `./${folder}`),
@@ -166,7 +166,7 @@ export function packPackages(to) {
   }
 }
 
-function main() {
+async function main() {
   const [argument] = process.argv.slice(2);
   if (argument === '--refuse') {
     console.error('A workspace is not packed as it is: npm run pack, in the root, writes the tarballs.');
@@ -175,7 +175,7 @@ function main() {
   }
   installPackages();
   build();
-  for (const { name, file, size, unpackedSize, entryCount } of packPackages(
+  for (const { name, file, size, unpackedSize, entryCount } of await packPackages(
     path.resolve(argument ?? path.join(root, 'tmp', 'packages')),
   )) {
     const kB = (/** @type {number} */ bytes) => `${Math.ceil(bytes / 1000)} kB`;
@@ -185,4 +185,4 @@ function main() {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main();
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

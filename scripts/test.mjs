@@ -112,7 +112,7 @@ async function main() {
   const missing = ensureSystemPackages();
   build();
   // Read by proxy/test/kit/child.ts: the commands run as they are published, and start sooner than 500 files do.
-  process.env.TEST_PACKAGE = stageHoldfast();
+  process.env.TEST_PACKAGE = await stageHoldfast();
   const unknown = withUws.filter((source) => !existsSync(path.join(root, source)));
   if (unknown.length > 0) throw new Error(`to be run with edge: uws, but not there: ${unknown.join(', ')}`);
   const found = findTests(process.argv.slice(2));

@@ -36,6 +36,9 @@ const LIMIT_MS = 1_500;
 /** So many of those are tried at a time: most of them wait for what does not come. */
 const AT_ONCE = 8;
 
+/** So often is one of those tried: some hang on what the kernel makes of a connection that is cut, and are kept now and then. */
+const TRIES = 5;
+
 /** Something that an edge cannot do. */
 export interface EdgeLimit {
   /** In the words of its users. */
@@ -54,7 +57,7 @@ export interface EdgeUnderTest {
 
 /**
  * Runs every clause on a fresh edge; titles are `<edge>: <clause>: <what it says>`. Clauses that a limit names are tried too,
- * and have to fail: so the list of limits stays true.
+ * and have to fail at least once: so the list of limits stays true.
  */
 export function edgeContract(t: Test, name: string, { make, limits = [] }: EdgeUnderTest): void {
   t.setTimeout(clauses.length * CLAUSE_LIMIT_MS);
@@ -75,10 +78,17 @@ export function edgeContract(t: Test, name: string, { make, limits = [] }: EdgeU
       const waiting = clauses.filter((clause) => limit.clauses.includes(clause.name));
       const tryAll = async () => {
         for (let clause = waiting.shift(); clause !== undefined; clause = waiting.shift()) {
-          t.not(await tryClause(clause, make, LIMIT_MS), 'kept', `${clause.name} is not kept`);
+          t.notOk(await alwaysKept(clause, make), `${clause.name} is not always kept`);
         }
       };
       await Promise.all(Array.from({ length: AT_ONCE }, tryAll));
     });
   }
+}
+
+async function alwaysKept(clause: Clause, make: MakeEdge): Promise<boolean> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    if ((await tryClause(clause, make, LIMIT_MS)) !== 'kept') return false;
+  }
+  return true;
 }

@@ -13,7 +13,7 @@ interface Tarball {
   readonly size: number;
 }
 const { packPackages } = (await import(join(root, 'scripts', 'pack.mjs'))) as {
-  packPackages: (to: string) => readonly Tarball[];
+  packPackages: (to: string) => Promise<readonly Tarball[]>;
 };
 const { nodeMajors, nodeBinary } = (await import(join(root, 'scripts', 'nodes.mjs'))) as {
   nodeMajors: readonly number[];
@@ -21,7 +21,7 @@ const { nodeMajors, nodeBinary } = (await import(join(root, 'scripts', 'nodes.mj
 };
 
 const home = newDirectory(t);
-const tarballs = packPackages(join(home, 'tarballs'));
+const tarballs = await packPackages(join(home, 'tarballs'));
 const fileOf = (name: string) => tarballs.find((tarball) => tarball.name === name)?.file as string;
 
 /** Runs a program in a folder, with this version of node first in the path; resolves with its standard output. */

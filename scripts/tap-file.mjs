@@ -68,7 +68,7 @@ function countPoint(point, titles, result, assertions = []) {
 /** @param {import('tap-parser').Result} point */
 function describe(point) {
   const { diff, at, stack, source, ...rest } = point.diag ?? {};
-  const place = at?.fileName ? `at ${at.fileName}:${at.lineNumber}` : '';
+  const place = at?.fileName ? `at ${at.fileName}:${at.lineNumber}:${at.columnNumber}` : '';
   const lines = [typeof diff === 'string' ? diff : JSON.stringify(rest, null, 2), stack ?? place];
   return lines
     .filter((line) => line && line !== '{}')
@@ -99,7 +99,7 @@ export function runTestFile(file, Parser, env = {}) {
   parser.on('extra', note);
 
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--enable-source-maps', file], {
+    const child = spawn(process.execPath, [file], {
       cwd: root,
       // In seconds; tap gives a file 30 otherwise, which a busy machine can take for any of them.
       env: { TAP_TIMEOUT: String(FILE_LIMIT_MS / 1000), ...process.env, ...env },

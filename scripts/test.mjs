@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { stageHoldfast } from './pack.mjs';
 import { build, installPackages, root } from './setup.mjs';
+import { withSourcePlaces } from './source-places.mjs';
 import { ensureSystemPackages, isCalledBy } from './system-packages.mjs';
 import { bundleTap } from './tap-bundle.mjs';
 import { killRunningFiles, runTestFile } from './tap-file.mjs';
@@ -98,7 +99,7 @@ function report(file, result) {
   const indent = (/** @type {string} */ text) => text.replace(/^/gm, '    ');
   const failures = result.failures.map(({ title, detail }) => `  ${title}\n${indent(detail)}`);
   const noise = result.noise.trim() === '' ? [] : [`  output of the file:\n${indent(result.noise.trimEnd())}`];
-  return [`FAIL ${nameOf(file)}`, ...failures, ...noise].join('\n');
+  return withSourcePlaces([`FAIL ${nameOf(file)}`, ...failures, ...noise].join('\n'));
 }
 
 /** @param {{ passed: number, failed: number, skipped: number }} total */

@@ -23,7 +23,7 @@ import { RecordingEvents, RecordingListener, RecordingLog } from '../recorder.js
 export const ANY = 'tcp://127.0.0.1:*';
 
 /** Milliseconds a client of a test waits for a message before it fails. */
-export const PATIENCE_MS = 10_000;
+export const PATIENCE_MS = 30_000;
 
 const none: ZeroMqSpecs = {
   pushInSpec: undefined,

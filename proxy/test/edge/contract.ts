@@ -28,7 +28,7 @@ export const clauses: readonly Clause[] = [
 ];
 
 /** A clause that waits for what never comes ends here, so that the others are still tried. */
-const CLAUSE_LIMIT_MS = 10_000;
+const CLAUSE_LIMIT_MS = 40_000;
 
 /** After so long a clause that is not expected to be kept counts as not kept. */
 const LIMIT_MS = 1_500;

@@ -2,8 +2,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 
-/** After this long what is waited for does not come; everything here takes milliseconds, on a loaded machine seconds. */
-const LIMIT_MS = 30_000;
+/** After this long what is waited for does not come; everything here takes milliseconds, on a slow and loaded machine half a minute. */
+const LIMIT_MS = 90_000;
 
 /** Between two looks at what others do, in ms. */
 const PAUSE_MS = 5;
@@ -21,7 +21,7 @@ export function untilGivenUp<T>(signal: AbortSignal, run: () => T): T {
 
 /**
  * Calls `look` once in each turn of the event loop until its result is truthy, and resolves with it: for what this process does.
- * @throws Error after half a minute
+ * @throws Error after a minute and a half
  */
 export function until<T>(look: Look<T>): Promise<T>;
 /**

@@ -84,7 +84,7 @@ export class RawClient {
     return this.#end !== undefined;
   }
 
-  /** Waits, half a minute at most, until this is among what was received and not taken. */
+  /** Waits, as long as `until` does, until this is among what was received and not taken. */
   async until(part: string | RegExp): Promise<void> {
     const found = () => (typeof part === 'string' ? this.received.includes(part, 0, 'latin1') : part.test(this.text));
     await until(`bytes with ${part}`, found, () => `so far: ${JSON.stringify(this.text)}`);

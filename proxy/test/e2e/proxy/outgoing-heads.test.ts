@@ -78,8 +78,10 @@ const ask = (t: Test, holdfast: Holdfast, path: string, host = 'plain', fields =
   exchange(t, holdfast.clients, requestBytes(path, `${host}.example`, fields, method));
 
 for (const edge of ['node', 'uws'] as const) {
+  // One node for all that it has to survive, but for the test that ends it.
+  const holdfast = await fixture(t, edge);
+
   t.test(`${edge}: reasons of origins`, async (t) => {
-    const holdfast = await fixture(t, edge);
     for (const [what, sent, received] of REASONS) {
       const path = pathFor(answerOf(`200 ${sent}`));
       for (const host of ['plain', 'aco']) {
@@ -103,7 +105,6 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: a reason that comes in parts`, async (t) => {
-    const holdfast = await fixture(t, edge);
     const rest = `${bytesOf('é')} ici\r\nContent-Length: 0\r\n\r\n`;
     const path = pathFor(['HTTP/1.1 200 Tr', 'ouv', ...rest.slice(0, 2), rest.slice(2)]);
     t.equal(only(await ask(t, holdfast, path)).line, `HTTP/1.1 200 ${bytesOf('Trouvé')} ici`);
@@ -112,7 +113,6 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: fields of origins, and interim answers`, async (t) => {
-    const holdfast = await fixture(t, edge);
     for (const field of [
       'X-A: a\u0001',
       'X-A: a\u000b',
@@ -150,7 +150,6 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: SockJS clients of origins that refuse`, async (t) => {
-    const holdfast = await fixture(t, edge);
     for (const [host, line] of [
       ['odd', 'HTTP/1.1 403 Forbidden'],
       ['none', 'HTTP/1.1 502 Bad Gateway'],
@@ -168,7 +167,6 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: statuses of origins`, async (t) => {
-    const holdfast = await fixture(t, edge);
     for (const status of STATUSES) {
       const path = pathFor(answerOf(`${status} What`));
       for (const [host, fields] of [
@@ -191,7 +189,6 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: reasons and statuses of instructs`, async (t) => {
-    const holdfast = await fixture(t, edge);
     const document = (response: object) =>
       pathFor(answerOf('200 OK', ['Content-Type: application/grip-instruct'], bytesOf(JSON.stringify({ response }))));
     for (const reason of ['Trouvé', '\u010d\u010aSet-Cookie: a=b', '日本']) {
@@ -248,7 +245,6 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: reasons and fields of items`, async (t) => {
-    const holdfast = await fixture(t, edge);
     const hold = pathFor(answerOf('200 OK', ['Grip-Hold: response', 'Grip-Channel: c']));
     const item = (parts: object) => ({ channel: 'c', formats: { 'http-response': { body: 'item\n', ...parts } } });
     for (const [parts, why] of [

@@ -16,7 +16,7 @@ interface Pair {
   readonly secretKey: string;
 }
 
-/** Keys as an operator makes them. */
+/** Keys as an operator makes them, of the node; those of publishers are of their library. */
 function makePair(): Pair {
   const { status, stdout } = spawnSync(process.execPath, [commandFile('holdfast'), 'curve-keys']);
   const [, publicKey = '', secretKey = ''] = /^public: '(.{40})'\nsecret: '(.{40})'\n$/.exec(String(stdout)) ?? [];
@@ -24,7 +24,9 @@ function makePair(): Pair {
   return { publicKey, secretKey };
 }
 
-const [node, friend, later, stranger] = [makePair(), makePair(), makePair(), makePair()];
+const node = makePair();
+/** `friend` is a client until the file is replaced, `later` from then on, `constant` throughout. */
+const [friend, later, constant, stranger] = [1, 2, 3, 4].map(() => zeromq.curveKeyPair()) as [Pair, Pair, Pair, Pair];
 
 /** A PUSH socket that publishes on `room`; `refused` resolves when it is turned away. */
 function publisher(t: Test, uri: string, keys: Pair | undefined) {
@@ -43,13 +45,13 @@ function publisher(t: Test, uri: string, keys: Pair | undefined) {
   return { refused, publish: (content: string) => socket.send(`J${JSON.stringify(streamItem('room', content))}`) };
 }
 
-async function start(t: Test) {
+async function start() {
   const directory = newDirectory(t);
   const port = await freePort();
   const uri = `tcp://127.0.0.1:${port}`;
   writeFileSync(join(directory, 'node.key'), `${node.secretKey}\n`, { mode: 0o600 });
   const clients = join(directory, 'clients.keys');
-  writeFileSync(clients, `# publishers\n${friend.publicKey} billing\n`);
+  writeFileSync(clients, `# publishers\n${friend.publicKey} billing\n${constant.publicKey} shop\n`);
   const origin = await startOrigin(t, (_, response) => response.writeHead(200, streamHold('room')).end('[open]\n'));
   const holdfast = await startHoldfast(t, {
     directory,
@@ -62,13 +64,19 @@ async function start(t: Test) {
       zmq_curve_client_keys_file: 'clients.keys',
     },
   });
+  return { directory, uri, clients, holdfast };
+}
+
+const { directory, uri, clients, holdfast } = await start();
+
+async function openStream(t: Test) {
   const stream = await open(t, `${holdfast.clients}/`);
   await stream.until('[open]\n');
-  return { directory, uri, clients, holdfast, stream };
+  return stream;
 }
 
 t.test('the right key publishes, a wrong one and none get nothing in; the file is read again', async (t) => {
-  const { uri, clients, holdfast, stream } = await start(t);
+  const stream = await openStream(t);
   for (const keys of [stranger, later, undefined]) {
     const { refused, publish } = publisher(t, uri, keys);
     void publish('attacked\n').catch(() => {});
@@ -76,7 +84,7 @@ t.test('the right key publishes, a wrong one and none get nothing in; the file i
   }
   await publisher(t, uri, friend).publish('one\n');
   await stream.until('one\n');
-  writeFileSync(`${clients}.new`, `${later.publicKey} later\n`);
+  writeFileSync(`${clients}.new`, `${later.publicKey} later\n${constant.publicKey} shop\n`);
   renameSync(`${clients}.new`, clients);
   await publisher(t, uri, later).publish('two\n');
   await stream.until('two\n');
@@ -89,8 +97,8 @@ t.test('the right key publishes, a wrong one and none get nothing in; the file i
 });
 
 t.test('no secret key is in the log, the metrics, or the printed configuration', async (t) => {
-  const { directory, uri, holdfast, stream } = await start(t);
-  await publisher(t, uri, friend).publish('one\n');
+  const stream = await openStream(t);
+  await publisher(t, uri, constant).publish('one\n');
   await stream.until('one\n');
   const env = { HOLDFAST_ZMQ_CURVE_SECRET_KEY: node.secretKey, HOLDFAST_ZMQ_CURVE_CLIENT_KEYS: friend.publicKey };
   const printed: string[] = [];
@@ -101,7 +109,8 @@ t.test('no secret key is in the log, the metrics, or the printed configuration',
   }
   t.match(printed.join(), /zmq_curve_secret_key/);
   const outputs = [...printed, holdfast.child.stdout, holdfast.child.stderr, await holdfast.metrics()];
-  for (const output of outputs) for (const { secretKey } of [node, friend]) t.notOk(output.includes(secretKey));
+  for (const output of outputs)
+    for (const { secretKey } of [node, friend, constant]) t.notOk(output.includes(secretKey));
 });
 
 t.test(

@@ -9,8 +9,14 @@ import { newDirectory, startHoldfast } from '../../../kit/holdfast.js';
 import { until } from '../../../kit/until.js';
 import { ask, entries, item, OPS, pemOf, publish, rsa, SECRET, SIGNS, start } from './keys-fixture.js';
 
+/** A node for all tests of a keys file; of its keys, `all` publishes and taps. Its metrics need a key. */
+const { holdfast } = await start(
+  t,
+  [...entries, { id: 'all', key: `${SIGNS}2`, iss: 'all', allow: ['publish', 'tap'] }],
+  { admin_auth: true },
+);
+
 t.test('every form of GRIP_URL publishes, by the library of publishers', async (t) => {
-  const { holdfast } = await start(t, entries);
   const { control } = holdfast;
   const key = encodeURIComponent;
   const stream = await open(t, `${holdfast.clients}/`);
@@ -66,7 +72,6 @@ t.test('the one key of an option takes all of these forms', async (t) => {
 });
 
 t.test('admin_auth: metrics need a key, probes do not', async (t) => {
-  const { holdfast } = await start(t, entries, { admin_auth: true });
   const get = (path: string, headers: Record<string, string> = {}) =>
     fetch(`${holdfast.url('admin')}${path}`, { headers });
   t.equal((await get('/metrics')).status, 401);
@@ -79,10 +84,6 @@ t.test('admin_auth: metrics need a key, probes do not', async (t) => {
 });
 
 t.test('the commands publish, tap and token', async (t) => {
-  const { holdfast } = await start(t, [
-    ...entries,
-    { id: 'all', key: `${SIGNS}2`, iss: 'all', allow: ['publish', 'tap'] },
-  ]);
   const run = (args: readonly string[], env: Record<string, string> = {}) =>
     startChild(t, {
       command: process.execPath,

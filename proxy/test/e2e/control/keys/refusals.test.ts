@@ -24,8 +24,21 @@ import {
   token,
 } from './keys-fixture.js';
 
+const [VIEWS_ROOM, VIEWS_OTHER, RATED] = [1, 2, 3].map((n) => `a-further-key-of-the-test-${n}`) as [
+  string,
+  string,
+  string,
+];
+
+/** A node for the tests of a single process, each of which has keys of its own. */
+const { holdfast } = await start(t, [
+  ...entries,
+  { id: 'room', key: VIEWS_ROOM, allow: ['view', 'disconnect'], channels: ['room'] },
+  { id: 'other', key: VIEWS_OTHER, allow: ['view', 'disconnect'], channels: ['other'] },
+  { id: 'rated', key: RATED, rate: 5 },
+]);
+
 t.test('refusals: status, fields, code and text', async (t) => {
-  const { holdfast } = await start(t, entries);
   const json = { accept: 'application/json' };
   const none = await publish(holdfast, {}, item());
   t.match(none, { status: 401, text: 'Unauthorized.\n', headers: { 'www-authenticate': 'Bearer realm="holdfast"' } });
@@ -70,7 +83,6 @@ t.test('refusals: status, fields, code and text', async (t) => {
 });
 
 t.test('one channel that the key does not cover refuses the body, and nothing of it is published', async (t) => {
-  const { holdfast } = await start(t, entries);
   const stream = await open(t, `${holdfast.clients}/`);
   await stream.until('opened\n');
   const five = ['room', 'app-1', 'news', 'room', 'app-2'].map(item);
@@ -101,14 +113,10 @@ t.test('one channel that the key does not cover refuses the body, and nothing of
 });
 
 t.test('a key with channels sees and ends only what is on its channels', async (t) => {
-  const { holdfast } = await start(t, [
-    { id: 'room', key: SECRET, allow: ['view', 'disconnect'], channels: ['room'] },
-    { id: 'other', key: SIGNS, allow: ['view', 'disconnect'], channels: ['other'] },
-  ]);
   const stream = await open(t, `${holdfast.clients}/?held`);
   await stream.until('opened\n');
   const id = await idOf(holdfast, '/?held');
-  const [own, foreign] = [{ 'x-api-key': SECRET }, { 'x-api-key': SIGNS }];
+  const [own, foreign] = [{ 'x-api-key': VIEWS_ROOM }, { 'x-api-key': VIEWS_OTHER }];
   t.match(await ask(holdfast, '/channels/room', { headers: own }), { status: 200 });
   t.match(await ask(holdfast, '/channels/other', { headers: own }), { status: 403 });
   t.match(await ask(holdfast, `/connections/${id}`, { headers: foreign }), { status: 403 });
@@ -119,8 +127,7 @@ t.test('a key with channels sees and ends only what is on its channels', async (
 });
 
 t.test('a rate: twice as many items at once, then 429 with the fields that say when', async (t) => {
-  const { holdfast } = await start(t, [{ id: 'a', key: SECRET, rate: 5 }]);
-  const headers = { 'x-api-key': SECRET };
+  const headers = { 'x-api-key': RATED };
   t.match(await publish(holdfast, headers, ...Array(11).fill(item())), { status: 429, text: /at most 10 at once/ });
   t.match(await publish(holdfast, headers, ...Array(10).fill(item())), { status: 200 });
   const over = await publish(holdfast, headers, ...Array(10).fill(item()));
@@ -129,7 +136,7 @@ t.test('a rate: twice as many items at once, then 429 with the fields that say w
     headers: { 'retry-after': '2', 'ratelimit-policy': '"key";q=10;w=2', ratelimit: /^"key";r=\d;t=2$/ },
   });
   await until('the rate is there again', async () => (await publish(holdfast, headers, item())).status === 200);
-  t.ok((await holdfast.metric('holdfast_control_requests_total{action="publish",key="a",result="rate"}')) >= 2);
+  t.ok((await holdfast.metric('holdfast_control_requests_total{action="publish",key="rated",result="rate"}')) >= 2);
 });
 
 t.test('a start with bad keys is refused, and so is check-config', async (t) => {

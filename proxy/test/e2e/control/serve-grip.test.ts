@@ -16,8 +16,11 @@ async function publish(t: Test, holdfast: Holdfast, text: string): Promise<void>
   t.match(answer, { status: 200, text: 'Published\n' });
 }
 
+/** For the tests of its routes as they are; each has answers of its own to look at. */
+const example = await startExample(t);
+
 t.test('the example: what the application publishes reaches its stream, its events and its long poll', async (t) => {
-  const holdfast = await startExample(t);
+  const holdfast = example;
   const stream = await open(t, `${holdfast.clients}/stream`);
   const events = await open(t, `${holdfast.clients}/events`);
   await Promise.all([stream.until('[stream opened]\n'), events.until('event: stream-open\ndata:\n\n')]);
@@ -38,10 +41,9 @@ t.test('the example: what the application publishes reaches its stream, its even
 });
 
 t.test('the example: what needs no hold is proxied', async (t) => {
-  const holdfast = await startExample(t);
-  const answer = await ask(t, `${holdfast.clients}/`);
+  const answer = await ask(t, `${example.clients}/`);
   t.match(answer, { status: 200, text: 'Hello from the Express origin!\n', headers: { 'x-powered-by': 'Express' } });
-  t.match(await ask(t, `${holdfast.clients}/nowhere`), { status: 404 });
+  t.match(await ask(t, `${example.clients}/nowhere`), { status: 404 });
 });
 
 t.test('the example on a route that is no_grip sees an ordinary client', async (t) => {

@@ -45,8 +45,10 @@ async function startServer(t: Test, listener: RequestListener): Promise<string> 
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** A node for the tests that leave it as it is; each taps a channel of its own. */
+const holdfast = await startHoldfast(t);
+
 t.test('prints each item of the channel, and no other, until interrupted', async (t) => {
-  const holdfast = await startHoldfast(t);
   const channel = 'a/b ü';
   const child = tap(t, [channel, '--control', holdfast.control]);
   await ready(holdfast, channel, child);
@@ -72,7 +74,6 @@ t.test('prints each item of the channel, and no other, until interrupted', async
 });
 
 t.test('GRIP_URL is the default, its path included', async (t) => {
-  const holdfast = await startHoldfast(t);
   let asked = '';
   const control = await startServer(t, (request, response) => {
     asked = `${request.url} ${request.headers.authorization}`;
@@ -83,8 +84,8 @@ t.test('GRIP_URL is the default, its path included', async (t) => {
   t.equal(asked, '/realm/channels/../items Bearer token', 'dots are a name like any other');
   t.match(child.stderr, /^Error: http:\S+ answered 403: Not yours\.\n$/);
 
-  const other = tap(t, ['c'], { GRIP_URL: holdfast.control });
-  await ready(holdfast, 'c', other);
+  const other = tap(t, ['by default'], { GRIP_URL: holdfast.control });
+  await ready(holdfast, 'by default', other);
 });
 
 t.test('a node that stops ends it with status 1, and the reason', async (t) => {
@@ -128,12 +129,11 @@ t.test('nobody to ask, and what is no Holdfast of this kind, are told in a line'
 });
 
 t.test('it ends when nobody reads its output any more', async (t) => {
-  const holdfast = await startHoldfast(t);
-  const child = tap(t, ['c', '--control', holdfast.control]);
-  await ready(holdfast, 'c', child);
+  const child = tap(t, ['unread', '--control', holdfast.control]);
+  await ready(holdfast, 'unread', child);
   child.stopReading();
   await until('it has ended', async () => {
-    await holdfast.publish(streamItem('c', 'more'));
+    await holdfast.publish(streamItem('unread', 'more'));
     return !child.running;
   });
   t.strictSame(await child.exited, { code: 0, signal: null });

@@ -8,8 +8,11 @@ import { responseItem, streamItem } from '../../kit/holdfast.js';
 import { until } from '../../kit/until.js';
 import { monitored, openSession, PATIENCE_MS, startZeroMqFixture } from '../../kit/zeromq-fixture.js';
 
+/** For the tests that need no statistics, in which each connection shows. */
+const quiet = await startZeroMqFixture(t);
+
 t.test('publish: items by the command socket and by PUSH reach a held stream, in order', async (t) => {
-  const { holdfast, uris, call } = await startZeroMqFixture(t);
+  const { holdfast, uris, call } = quiet;
   const stream = await open(t, `${holdfast.clients}/stream/room`);
   await stream.until('[open]\n');
   t.strictSame(await call('publish', { items: [streamItem('room', 'one\n')] }), { success: true, value: null });
@@ -25,7 +28,7 @@ t.test('publish: items by the command socket and by PUSH reach a held stream, in
 });
 
 t.test('get-zmq-uris names the sockets, and other methods are not found', async (t) => {
-  const { uris, call } = await startZeroMqFixture(t);
+  const { uris, call } = quiet;
   const value = { command: uris.command, 'publish-pull': uris.pull, 'publish-sub': uris.sub };
   t.strictSame(await call('get-zmq-uris'), { success: true, value });
   t.strictSame(await call('no-such'), { success: false, condition: 'method-not-found' });

@@ -1,10 +1,10 @@
 /**
  * Thousands of stream clients in a process of their own, as `node fan-out-clients.js URL CLIENTS ITEMS BYTES`. Prints
- * `open` when all streams are open, `item N AT` when the last client has item N (AT in ms since the Unix epoch), and
- * `end {"…"}` when all streams have ended.
+ * `open N` for each step of the opening, `all open` when all streams are open, `item N AT` when the last client has
+ * item N (AT in ms since the Unix epoch), and `end {"…"}` when all streams have ended.
  */
 import { get } from 'node:http';
-import { fanOutItem } from './fan-out-item.js';
+import { fanOutItem, OPEN_STEP } from './fan-out-item.js';
 
 const [url = '', clientsText, itemsText, bytesText] = process.argv.slice(2);
 const [clients, items, bytes] = [clientsText, itemsText, bytesText].map(Number) as [number, number, number];
@@ -52,7 +52,8 @@ function startOne(): void {
 const itemsBy = (position: number) => Math.max(0, Math.floor((position - OPENED.length) / bytes));
 
 function isOpen(): void {
-  if (++opened === clients) console.log('open');
+  if (++opened % OPEN_STEP === 0) console.log(`open ${opened}`);
+  if (opened === clients) console.log('all open');
   if (started < clients) startOne();
 }
 

@@ -1,7 +1,7 @@
 /**
- * Thousands of WebSocket clients in a process of their own, as `node idle-clients.js URL CLIENTS`. Prints `open` when
- * all are open, `item TEXT AT` when every client has received that text (AT in ms since the Unix epoch), and `end
- * {"…"}` when all have been closed: how many were closed with 1000, and how many messages came in all.
+ * Thousands of WebSocket clients in a process of their own, as `node idle-clients.js URL CLIENTS`. Prints `open N`
+ * after each five hundred, `all open` when all are, `item TEXT AT` when every client has received that text (AT in ms
+ * since the Unix epoch), and `end {"…"}` when all have been closed: how many were closed with 1000, and how many messages came in all.
  */
 import WebSocket from 'ws';
 
@@ -33,7 +33,8 @@ function startOne(): void {
 }
 
 function isOpen(): void {
-  if (++opened === clients) console.log('open');
+  if (++opened % 500 === 0) console.log(`open ${opened}`);
+  if (opened === clients) console.log('all open');
   if (started < clients) startOne();
 }
 

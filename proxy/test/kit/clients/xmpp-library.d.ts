@@ -18,7 +18,12 @@ declare module '@xmpp/client' {
     write(text: string): Promise<void>;
   }
 
-  export function client(options: Readonly<Record<string, string>>): Client;
+  /** Called when the server has told its mechanisms: logs in with one of them. */
+  export type Credentials = (
+    authenticate: (credentials: Readonly<Record<string, string>>, mechanism: string) => Promise<void>,
+  ) => Promise<void>;
+
+  export function client(options: Readonly<Record<string, string | Credentials>>): Client;
 
   export function xml(
     name: string,

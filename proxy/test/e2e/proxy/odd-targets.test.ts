@@ -108,75 +108,77 @@ async function faultsOf(t: Test, base: string, host: string, target: string): Pr
 }
 
 for (const edge of ['node', 'uws'] as const) {
-  t.test(`${edge}: odd request targets`, async (t) => {
+  t.test(`edge ${edge}`, async (t) => {
     const { holdfast, origin } = await fixture(t, edge);
-    const good = async (what: string) => {
-      const answer = await exchange(t, holdfast.clients, requestBytes('/', 'test.example', FIELDS));
-      t.match(answer, /^HTTP\/1\.1 200 OK\r\n[\s\S]*Hello from/, `the next request is served after ${what}`);
-    };
-    for (const host of HOSTS) {
-      const faults: string[] = [];
-      for (const target of TARGETS) faults.push(...(await faultsOf(t, holdfast.clients, `${host}.example`, target)));
-      t.strictSame(faults, [], `each request to ${host} has one answer`);
-      await good(`those to ${host}`);
-    }
-    // Their holds end with them: the origin is told, by a link of the same oddness.
-    const polls = EXACT.map((target) =>
-      exchange(t, holdfast.clients, requestBytes(target, 'linked.example', []), () => true),
-    );
-    await holdfast.holds('response', EXACT.length);
-    await holdfast.publish(responseItem('linked', 'published'));
-    for (const received of await Promise.all(polls)) t.match(received, /^HTTP\/1\.1 200 /);
-    const gone = () => origin.seen.filter(({ method, url }) => method === 'POST' && url.endsWith('?gone'));
-    await until('all links', () => gone().length === EXACT.length);
-    const seen = new Set(origin.seen.filter(({ headers }) => headers.host === 'plain.example').map(({ url }) => url));
-    t.strictSame(
-      EXACT.filter((target) => !seen.has(target)),
-      [],
-      'all reach their origin as they were sent',
-    );
-    await good('the end of those that were held');
-    t.ok(holdfast.child.running);
-    t.equal(holdfast.child.stderr, '');
-  });
 
-  t.test(`${edge}: odd values of Host`, async (t) => {
-    const { holdfast } = await fixture(t, edge);
-    for (const host of [
-      '[',
-      ']',
-      '[::1',
-      '[]',
-      '[::1]x',
-      'h:99999',
-      'h:x',
-      'h:1:2',
-      '@h',
-      'h/x',
-      'a b',
-      'h\u0001',
-      '\u00e9',
-      '\\',
-    ]) {
-      const received = await exchange(t, holdfast.clients, requestBytes('/', host, FIELDS));
-      t.match(received, /^(|HTTP\/1\.1 (400|505) )/, `Host: ${JSON.stringify(host)}`);
-      t.equal(faultOf(received), undefined);
-    }
-    for (const host of [
-      '',
-      'h',
-      'h:',
-      'h:80',
-      '[::1]',
-      '[::1]:8080',
-      '1.2.3.4',
-      '999.999.999.999',
-      'a..b',
-      '%41',
-      "a!$&'()*+,;=_~",
-    ]) {
-      const received = await exchange(t, holdfast.clients, requestBytes('/', host, FIELDS));
-      t.match(received, /^HTTP\/1\.1 200 OK\r\n/, `Host: ${JSON.stringify(host)}`);
-    }
+    t.test(`${edge}: odd request targets`, async (t) => {
+      const good = async (what: string) => {
+        const answer = await exchange(t, holdfast.clients, requestBytes('/', 'test.example', FIELDS));
+        t.match(answer, /^HTTP\/1\.1 200 OK\r\n[\s\S]*Hello from/, `the next request is served after ${what}`);
+      };
+      for (const host of HOSTS) {
+        const faults: string[] = [];
+        for (const target of TARGETS) faults.push(...(await faultsOf(t, holdfast.clients, `${host}.example`, target)));
+        t.strictSame(faults, [], `each request to ${host} has one answer`);
+        await good(`those to ${host}`);
+      }
+      // Their holds end with them: the origin is told, by a link of the same oddness.
+      const polls = EXACT.map((target) =>
+        exchange(t, holdfast.clients, requestBytes(target, 'linked.example', []), () => true),
+      );
+      await holdfast.holds('response', EXACT.length);
+      await holdfast.publish(responseItem('linked', 'published'));
+      for (const received of await Promise.all(polls)) t.match(received, /^HTTP\/1\.1 200 /);
+      const gone = () => origin.seen.filter(({ method, url }) => method === 'POST' && url.endsWith('?gone'));
+      await until('all links', () => gone().length === EXACT.length);
+      const seen = new Set(origin.seen.filter(({ headers }) => headers.host === 'plain.example').map(({ url }) => url));
+      t.strictSame(
+        EXACT.filter((target) => !seen.has(target)),
+        [],
+        'all reach their origin as they were sent',
+      );
+      await good('the end of those that were held');
+      t.ok(holdfast.child.running);
+      t.equal(holdfast.child.stderr, '');
+    });
+
+    t.test(`${edge}: odd values of Host`, async (t) => {
+      for (const host of [
+        '[',
+        ']',
+        '[::1',
+        '[]',
+        '[::1]x',
+        'h:99999',
+        'h:x',
+        'h:1:2',
+        '@h',
+        'h/x',
+        'a b',
+        'h\u0001',
+        '\u00e9',
+        '\\',
+      ]) {
+        const received = await exchange(t, holdfast.clients, requestBytes('/', host, FIELDS));
+        t.match(received, /^(|HTTP\/1\.1 (400|505) )/, `Host: ${JSON.stringify(host)}`);
+        t.equal(faultOf(received), undefined);
+      }
+      for (const host of [
+        '',
+        'h',
+        'h:',
+        'h:80',
+        '[::1]',
+        '[::1]:8080',
+        '1.2.3.4',
+        '999.999.999.999',
+        'a..b',
+        '%41',
+        "a!$&'()*+,;=_~",
+      ]) {
+        const received = await exchange(t, holdfast.clients, requestBytes('/', host, FIELDS));
+        t.match(received, /^HTTP\/1\.1 200 OK\r\n/, `Host: ${JSON.stringify(host)}`);
+      }
+    });
   });
 }

@@ -93,30 +93,48 @@ for (const edge of ['node', 'uws']) {
   }
 }
 
-t.test('the built-in target answers what came before a close', async (t) => {
-  const holdfast = await startHoldfast(t, { routes: ['* test'] });
-  const client = await openWs(t, wsUrl(holdfast.clients, '/ws'));
-  client.send('question');
-  t.strictSame(await client.close(4001, 'bye'), { code: 4001, reason: 'bye' });
-  t.equal(await client.text(), 'question');
-});
-
-t.test(
-  'SockJS over a WebSocket: what came before a close is answered, and no close frame follows the client’s',
-  async (t) => {
-    const origin = await startEcho(t, 'direct');
-    const holdfast = await startHoldfast(t, { routes: [`*,sockjs=/s ${origin.target}`] });
-    const client = await openWs(t, wsUrl(holdfast.clients, '/s/000/a/websocket'));
-    client.send('["question"]');
-    t.strictSame(await client.close(4001, 'bye'), { code: 4001, reason: 'bye' });
-    t.equal(await client.text(), 'o');
-    t.equal(await client.text(), 'a["question"]');
-    t.equal(client.untaken, 0);
-  },
-);
-
 /** How long a side has to answer a Close. */
 const CLOSE_TIMEOUT_MS = 4_500;
+
+t.test('other targets', async (t) => {
+  const [direct, overHttp] = [await startEcho(t, 'direct'), await startEcho(t, 'over-http')];
+  const holdfast = await startHoldfast(t, {
+    routes: [
+      '* test',
+      `*,path_beg=/s,sockjs=/s ${direct.target}`,
+      `*,path_beg=/over-http ${overHttp.target}${kinds['over-http']}`,
+    ],
+  });
+
+  t.test('the built-in target answers what came before a close', async (t) => {
+    const client = await openWs(t, wsUrl(holdfast.clients, '/ws'));
+    client.send('question');
+    t.strictSame(await client.close(4001, 'bye'), { code: 4001, reason: 'bye' });
+    t.equal(await client.text(), 'question');
+  });
+
+  t.test(
+    'SockJS over a WebSocket: what came before a close is answered, and no close frame follows the client’s',
+    async (t) => {
+      const client = await openWs(t, wsUrl(holdfast.clients, '/s/000/a/websocket'));
+      client.send('["question"]');
+      t.strictSame(await client.close(4001, 'bye'), { code: 4001, reason: 'bye' });
+      t.equal(await client.text(), 'o');
+      t.equal(await client.text(), 'a["question"]');
+      t.equal(client.untaken, 0);
+    },
+  );
+
+  t.test('an origin that does not answer a close: the proxy does, after 5 s', async (t) => {
+    const client = await openWs(t, wsUrl(holdfast.clients, '/over-http'));
+    client.send('!hang');
+    await delay(200);
+    const since = performance.now();
+    t.strictSame(await client.close(4001, 'bye'), { code: 4001, reason: 'bye' });
+    const waited = performance.now() - since;
+    t.ok(waited > CLOSE_TIMEOUT_MS && waited < 25_000, `${waited} ms`);
+  });
+});
 
 for (const edge of ['node', 'uws']) {
   t.test(`a fault of the origin: the client hears of it at once, edge ${edge}`, async (t) => {
@@ -143,14 +161,3 @@ for (const edge of ['node', 'uws']) {
     t.strictSame(codes, [1002]);
   });
 }
-
-t.test('an origin that does not answer a close: the proxy does, after 5 s', async (t) => {
-  const { holdfast } = await startEchoFixture(t, 'over-http');
-  const client = await openWs(t, wsUrl(holdfast.clients));
-  client.send('!hang');
-  await delay(200);
-  const since = performance.now();
-  t.strictSame(await client.close(4001, 'bye'), { code: 4001, reason: 'bye' });
-  const waited = performance.now() - since;
-  t.ok(waited > CLOSE_TIMEOUT_MS && waited < 25_000, `${waited} ms`);
-});

@@ -78,13 +78,13 @@ async function reachesOnce(t: Test, { origin, holdfast, pages }: Pages): Promise
   t.notMatch(holdfast.child.stdout, position, 'nor does the log');
 }
 
-const SINCE = 'what is published since the page was asked for reaches its event stream, once';
-
 t.test('a node that is alone', async (t) => {
   const system = await startPages(t, {});
   const { holdfast, pages } = system;
 
-  t.test(`a node that is alone: ${SINCE}`, (t) => reachesOnce(t, system));
+  t.test('a node that is alone: what is published since the page was asked for reaches its event stream, once', (t) =>
+    reachesOnce(t, system),
+  );
 
   t.test('a client that comes back goes on from its last event, not from the position of its page', async (t) => {
     const asked = ask(t, `${holdfast.clients}/page`);
@@ -131,7 +131,9 @@ for (const [name, settings] of [
   ['workers, edge uws', { workers: 2, edge: 'uws' }],
   ['redis', { redis_url: redis.url }],
 ] as const) {
-  t.test(`${name}: ${SINCE}`, async (t) => reachesOnce(t, await startPages(t, settings)));
+  t.test(`${name}: what is published since the page was asked for reaches its event stream, once`, async (t) =>
+    reachesOnce(t, await startPages(t, settings)),
+  );
 }
 
 t.test('without a history the answer is as it was, and the log says so', async (t) => {

@@ -53,6 +53,9 @@ export const responseItem = (channel: string, body: string) => ({ channel, forma
 export class Holdfast {
   readonly child: Child;
   readonly directory: string;
+  readonly #records: LogRecord[] = [];
+  /** Characters of the output that are in them. */
+  #parsed = 0;
 
   constructor(child: Child, directory: string) {
     this.child = child;
@@ -74,10 +77,16 @@ export class Holdfast {
     return this.url('control');
   }
 
-  /** All JSON log lines so far. */
-  records(): LogRecord[] {
-    const lines = this.child.stdout.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
-    return lines.map((line) => JSON.parse(line) as LogRecord);
+  /** All JSON log lines so far; each is parsed once, as those who wait for one look again and again. */
+  records(): readonly LogRecord[] {
+    const { stdout } = this.child;
+    const end = stdout.lastIndexOf('\n') + 1;
+    const lines = stdout.slice(this.#parsed, end).split('\n');
+    this.#parsed = Math.max(this.#parsed, end);
+    for (const line of lines) {
+      if (line.startsWith('{') && line.endsWith('}')) this.#records.push(JSON.parse(line) as LogRecord);
+    }
+    return this.#records;
   }
 
   /** Waits for a log line in JSON. */

@@ -5,8 +5,12 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 /** After this long what is waited for does not come; everything here takes milliseconds, on a slow and loaded machine half a minute. */
 const LIMIT_MS = 90_000;
 
-/** Between two looks at what others do, in ms. */
+/** Between two looks at what others do, in ms: at first, and after a second. Each look takes them CPU that they need. */
 const PAUSE_MS = 5;
+const LONG_PAUSE_MS = 50;
+
+/** The pause after so many ms: a twentieth of the time so far, which is as late as a wait may end. */
+const pauseAfter = (ms: number) => Math.min(LONG_PAUSE_MS, Math.max(PAUSE_MS, ms / 20));
 
 type Nothing = undefined | null | false;
 type Look<T> = () => T | Nothing | Promise<T | Nothing>;
@@ -31,15 +35,16 @@ export function until<T>(look: Look<T>): Promise<T>;
 export function until<T>(what: string, look: Look<T>, state?: () => string): Promise<T>;
 export async function until<T>(what: string | Look<T>, named?: Look<T>, state = () => ''): Promise<T> {
   const look = named ?? (what as Look<T>);
-  const deadline = Date.now() + LIMIT_MS;
+  const since = Date.now();
   for (;;) {
     givenUp.getStore()?.throwIfAborted();
     const result = await look();
     if (result) return result;
-    if (Date.now() > deadline) {
+    const waited = Date.now() - since;
+    if (waited > LIMIT_MS) {
       throw new Error(`${what}: not within ${LIMIT_MS / 1_000} s\n${state()}`.trimEnd());
     }
-    await (named === undefined ? turn() : delay(PAUSE_MS));
+    await (named === undefined ? turn() : delay(pauseAfter(waited)));
   }
 }
 

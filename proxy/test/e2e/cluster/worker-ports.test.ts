@@ -43,31 +43,32 @@ function sharesOf({ child }: Holdfast, port: number): number[] {
 }
 
 for (const edge of ['node', 'uws']) {
-  t.test(`${edge}: connections are divided evenly among the workers`, async (t) => {
+  t.test(`the ${edge} edge`, async (t) => {
     const holdfast = await start(t, edge);
     const port = Number(new URL(holdfast.clients).port);
-    let left = CONNECTIONS;
-    const asking = async () => {
-      while (left-- > 0) await ask(t, port);
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, asking));
-    const shares = sharesOf(holdfast, port);
-    t.equal(
-      shares.reduce((sum, share) => sum + share, 0),
-      CONNECTIONS,
-    );
-    const most = (1.15 * CONNECTIONS) / WORKERS;
-    t.equal(shares.length, WORKERS);
-    for (const share of shares) t.ok(share <= most, `a worker has ${share} of ${CONNECTIONS} connections`);
-  });
 
-  t.test(`${edge}: a second node with workers does not get onto the port`, async (t) => {
-    const holdfast = await start(t, edge);
-    const { port } = new URL(holdfast.clients);
-    const args = ['--route', '* test', '--workers', '2', '--edge', edge, '--port', `127.0.0.1:${port}`];
-    const second = runHoldfast(t, { directory: newDirectory(t), args: [...args, '--control-port', '0'] });
-    t.match(await second.exited, { code: 1 });
-    t.equal(second.stderr, `holdfast: cannot listen on 127.0.0.1:${port}: it is in use\n`);
-    await ask(t, Number(port));
+    await t.test(`${edge}: connections are divided evenly among the workers`, async (t) => {
+      let left = CONNECTIONS;
+      const asking = async () => {
+        while (left-- > 0) await ask(t, port);
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, asking));
+      const shares = sharesOf(holdfast, port);
+      t.equal(
+        shares.reduce((sum, share) => sum + share, 0),
+        CONNECTIONS,
+      );
+      const most = (1.15 * CONNECTIONS) / WORKERS;
+      t.equal(shares.length, WORKERS);
+      for (const share of shares) t.ok(share <= most, `a worker has ${share} of ${CONNECTIONS} connections`);
+    });
+
+    await t.test(`${edge}: a second node with workers does not get onto the port`, async (t) => {
+      const args = ['--route', '* test', '--workers', '2', '--edge', edge, '--port', `127.0.0.1:${port}`];
+      const second = runHoldfast(t, { directory: newDirectory(t), args: [...args, '--control-port', '0'] });
+      t.match(await second.exited, { code: 1 });
+      t.equal(second.stderr, `holdfast: cannot listen on 127.0.0.1:${port}: it is in use\n`);
+      await ask(t, port);
+    });
   });
 }

@@ -12,6 +12,7 @@ import {
   type Holdfast,
   type HoldfastOptions,
   newDirectory,
+  responseItem,
   runHoldfast,
   startHoldfast,
   streamItem,
@@ -19,25 +20,47 @@ import {
 import { responseHold, startOrigin, streamHold } from '../../kit/origins/origin.js';
 import { until } from '../../kit/until.js';
 
-const WORKERS = 3;
+/** Of most nodes here: each process more is the time of one more start. */
+const WORKERS = 2;
 
-async function start(t: Test, options: HoldfastOptions = {}) {
-  const origin = await startOrigin(t, (request, response) => {
+/** Holds on the channel of the path's second part, as its first part says; answers all else. */
+function startHoldingOrigin(t: Test, answer: string) {
+  return startOrigin(t, (request, response) => {
     const [, kind, channel = ''] = (request.url ?? '').split('/');
     if (kind === 'stream') response.writeHead(200, streamHold(channel)).end('[open]\n');
     else if (kind === 'poll') response.writeHead(200, responseHold(channel)).end('nothing new\n');
     else if (kind === 'sse') {
       response.writeHead(200, { ...streamHold(channel), 'Content-Type': 'text/event-stream' }).end('data: open\n\n');
-    } else response.end('plain\n');
+    } else response.end(answer);
   });
+}
+
+async function start(t: Test, options: HoldfastOptions = {}): Promise<Holdfast> {
+  const origin = await startHoldingOrigin(t, 'plain\n');
   const echo = await startEcho(t, 'over-http');
-  const holdfast = await startHoldfast(t, {
-    routes: [`*,proto=ws ${echo.target},over_http`, `* ${origin.target}`],
+  const direct = await startEcho(t, 'direct');
+  return startHoldfast(t, {
+    routes: [
+      `*,path_beg=/sock,sockjs=/sock ${direct.target}`,
+      `*,proto=ws,path_beg=/ws ${echo.target},over_http`,
+      `* ${origin.target}`,
+    ],
     ...options,
     settings: { workers: WORKERS, ...options.settings },
   });
-  return { origin, holdfast };
 }
+
+/** The node of the tests that leave it as it is, each on channels of its own. */
+const SHARED_WORKERS = 3;
+const shared = await start(t, { settings: { workers: SHARED_WORKERS } });
+
+/** For tests that count what is held on the shared node: the clients of others have gone. */
+async function untilFree(): Promise<void> {
+  for (const kind of ['stream', 'response', 'ws'] as const) await shared.holds(kind, 0);
+}
+
+/** What the log has of a request by a unix socket. */
+const SOCKET_URL = 'http://site/';
 
 /** Asks by a unix socket; resolves with the status. */
 function askSocket(t: Test, socketPath: string): Promise<number | undefined> {
@@ -73,122 +96,175 @@ async function openStreams(t: Test, holdfast: Holdfast, count: number, channel =
 }
 
 /** Publishes numbered items; resolves with the text that a stream should have got. */
-async function publishNumbers(holdfast: Holdfast, from: number, count: number): Promise<string> {
-  const lines = Array.from({ length: count }, (_, i) => `${from + i}\n`);
-  for (const line of lines) await holdfast.publish({ ...streamItem('room', line), id: line.trim() });
+async function publishNumbers(holdfast: Holdfast, count: number, channel = 'room'): Promise<string> {
+  const lines = Array.from({ length: count }, (_, i) => `${i}\n`);
+  for (const line of lines) await holdfast.publish({ ...streamItem(channel, line), id: line.trim() });
   return lines.join('');
 }
 
 t.test('holds are spread over the workers; items reach each exactly once and in order', async (t) => {
-  const { holdfast } = await start(t);
-  t.equal((holdfast.child.stdout.match(/\(clients\)/g) ?? []).length, 1, 'the listener is announced once');
-  const streams = await openStreams(t, holdfast, 30);
-  await holdfast.holds('stream', 30);
-  t.equal(await holdfast.metric('holdfast_workers'), WORKERS);
-  const expected = `[open]\n${await publishNumbers(holdfast, 0, 100)}`;
+  await untilFree();
+  t.equal((shared.child.stdout.match(/\(clients\)/g) ?? []).length, 1, 'the listener is announced once');
+  const streams = await openStreams(t, shared, 30, 'spread');
+  await shared.holds('stream', 30);
+  t.equal(await shared.metric('holdfast_workers'), SHARED_WORKERS);
+  const expected = `[open]\n${await publishNumbers(shared, 100, 'spread')}`;
   await Promise.all(streams.map((stream) => stream.until('\n99\n')));
   for (const stream of streams) t.equal(stream.text, expected);
   // Each worker writes its lines by itself: they come when they come.
   const lines = await until('the lines of 30 streams', () => {
-    const found = holdfast.records().filter(({ hold }) => hold === 'stream');
+    const found = shared.records().filter(({ url }) => String(url).endsWith('/stream/spread'));
     return found.length >= 30 && found;
   });
   const workers = new Map<unknown, number>();
   for (const { worker } of lines) workers.set(worker, (workers.get(worker) ?? 0) + 1);
-  t.equal(workers.size, WORKERS);
+  t.equal(workers.size, SHARED_WORKERS);
   for (const [worker, holds] of workers) t.ok(holds >= 3 && holds <= 20, `worker ${worker} has ${holds} of 30 holds`);
   t.equal(new Set(lines.map(({ id }) => id)).size, 30, 'request ids are unique');
 });
 
 t.test('an item published as soon as a client is answered reaches it, whichever worker it is on', async (t) => {
-  const { holdfast } = await start(t);
   const once = async (channel: string) => {
-    const stream = await open(t, `${holdfast.clients}/stream/${channel}`);
+    const stream = await open(t, `${shared.clients}/stream/${channel}`);
     await stream.until('[open]\n');
-    await holdfast.publish(streamItem(channel, 'at once\n'));
+    await shared.publish(streamItem(channel, 'at once\n'));
     await stream.until('at once\n');
     stream.drop();
   };
   for (let round = 0; round < 10; round++) {
-    await Promise.all(Array.from({ length: 20 }, (_, i) => once(`${round}-${i}`)));
+    await Promise.all(Array.from({ length: 20 }, (_, i) => once(`at-once-${round}-${i}`)));
   }
   for (let i = 0; i < 10; i++) {
-    const socket = await openWs(t, wsUrl(holdfast.clients));
+    const socket = await openWs(t, wsUrl(shared.clients, '/ws'));
     socket.send(`!subscribe ws-${i}`);
     await socket.ping('subscribed');
-    await holdfast.publish({ channel: `ws-${i}`, formats: { 'ws-message': { content: 'at once' } } });
+    await shared.publish({ channel: `ws-${i}`, formats: { 'ws-message': { content: 'at once' } } });
     t.equal(await socket.text(), 'at once');
     socket.vanish();
   }
 });
 
 t.test('SSE, long polls and WebSockets are served by whichever worker has them', async (t) => {
-  const { holdfast } = await start(t);
-  const sse = await Promise.all(Array.from({ length: 4 }, () => open(t, `${holdfast.clients}/sse/room`)));
+  await untilFree();
+  const sse = await Promise.all(Array.from({ length: 4 }, () => open(t, `${shared.clients}/sse/kinds`)));
   for (const stream of sse) await stream.until('data: open\n\n');
-  const polls = Array.from({ length: 4 }, () => ask(t, `${holdfast.clients}/poll/room`));
+  const polls = Array.from({ length: 4 }, () => ask(t, `${shared.clients}/poll/kinds`));
   const sockets: WsClient[] = [];
   for (let i = 0; i < 4; i++) {
-    const socket = await openWs(t, wsUrl(holdfast.clients));
-    socket.send('!subscribe room');
+    const socket = await openWs(t, wsUrl(shared.clients, '/ws'));
+    socket.send('!subscribe kinds');
     await socket.ping('subscribed');
     sockets.push(socket);
   }
-  await holdfast.holds('response', 4);
-  await holdfast.holds('stream', 4);
-  const [receipt] = await holdfast.publish({
-    channel: 'room',
+  await shared.holds('response', 4);
+  await shared.holds('stream', 4);
+  const [receipt] = await shared.publish({
+    channel: 'kinds',
     formats: {
       'http-stream': { content: 'data: news\n\n' },
       'http-response': { body: 'news\n' },
       'ws-message': { content: 'news' },
     },
   });
-  t.match(receipt, { channel: 'room', nodes: 1, subscribers: undefined });
+  t.match(receipt, { channel: 'kinds', nodes: 1, subscribers: undefined });
   for (const stream of sse) await stream.until('data: news\n\n');
   for (const poll of await Promise.all(polls)) t.equal(poll.text, 'news\n');
   for (const socket of sockets) t.equal(await socket.text(), 'news');
 });
 
-t.test('kill -9 of a worker costs its own connections only, and it is replaced', async (t) => {
-  const { holdfast } = await start(t);
+t.test('a route with sockjs is warned of: WebSockets are served, sessions over HTTP are not', async (t) => {
+  await shared.record('of sockjs', ({ msg }) => String(msg).startsWith('sockjs: with workers'));
+  for (const transport of ['xhr', 'xhr_streaming']) {
+    const answer = await ask(t, `${shared.clients}/sock/000/session/${transport}`, { method: 'POST' });
+    t.match(answer, { status: 503, text: 'Only WebSocket is served here\n' });
+  }
+  const client = await openWs(t, wsUrl(shared.clients, '/sock/000/session/websocket'));
+  t.equal(await client.text(), 'o');
+  client.send('["hello"]');
+  t.equal(await client.text(), 'a["hello"]');
+});
+
+t.test('kill -9 of a worker', async (t) => {
+  const directory = newDirectory(t);
+  const path = join(directory, 'clients');
+  const holdfast = await start(t, { directory, settings: { local_ports: `${path}?mode=600` } });
   const before = pidsOf(holdfast);
-  t.equal(before.length, WORKERS);
+  const counted = () => holdfast.metric('holdfast_requests_total{status="2xx"}');
+  for (let i = 0; i < 30; i++) await ask(t, `${holdfast.clients}/`);
+  await until('all requests counted', async () => (await counted()) === 30);
   const streams = await openStreams(t, holdfast, 30);
+  await holdfast.publish(streamItem('other', 'x\n'));
+  const publishedBefore = await holdfast.metric('holdfast_items_published_total');
+  const atLeast = await counted();
   const [victim] = before as [number];
   process.kill(victim, 'SIGKILL');
-  let broken = 0;
-  const survivors = new Set(streams);
-  for (const stream of streams) {
-    void stream.end().then(() => {
-      broken++;
-      survivors.delete(stream);
+
+  await t.test('it costs its own connections only, and is replaced', async (t) => {
+    t.equal(before.length, WORKERS);
+    let broken = 0;
+    const survivors = new Set(streams);
+    for (const stream of streams) {
+      void stream.end().then(() => {
+        broken++;
+        survivors.delete(stream);
+      });
+    }
+    const expected = `[open]\n${await publishNumbers(holdfast, 50)}`;
+    const holds = () => holdfast.metric('holdfast_holds{kind="stream"}');
+    await until('the end of the connections of one worker', async () => broken > 0 && (await holds()) === 30 - broken);
+    await Promise.all([...survivors].map((stream) => stream.until('\n49\n')));
+    t.ok(survivors.size >= 10 && survivors.size <= 27, `${survivors.size} of 30 connections survive`);
+    for (const stream of survivors) t.equal(stream.text, expected);
+    t.match(await holdfast.record('of the end', ({ signal }) => signal === 'SIGKILL'), {
+      pid: victim,
+      part: 'workers',
     });
-  }
-  const expected = `[open]\n${await publishNumbers(holdfast, 0, 50)}`;
-  const holds = () => holdfast.metric('holdfast_holds{kind="stream"}');
-  await until('the end of the connections of one worker', async () => broken > 0 && (await holds()) === 30 - broken);
-  await Promise.all([...survivors].map((stream) => stream.until('\n49\n')));
-  t.ok(survivors.size >= 10 && survivors.size <= 27, `${survivors.size} of 30 connections survive`);
-  for (const stream of survivors) t.equal(stream.text, expected);
-  t.match(await holdfast.record('of the end', ({ signal }) => signal === 'SIGKILL'), { pid: victim, part: 'workers' });
-  await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
-  t.equal(pidsOf(holdfast).length, WORKERS);
-  t.equal(await holdfast.metric('holdfast_workers_ended_total{cause="SIGKILL"}'), 1);
-  const others = await openStreams(t, holdfast, 3);
-  await holdfast.publish(streamItem('room', 'again\n'));
-  for (const stream of [...others, ...survivors]) await stream.until('again\n');
+    await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
+    t.equal(pidsOf(holdfast).length, WORKERS);
+    t.equal(await holdfast.metric('holdfast_workers_ended_total{cause="SIGKILL"}'), 1);
+    const others = await openStreams(t, holdfast, 3);
+    await holdfast.publish(streamItem('room', 'again\n'));
+    for (const stream of [...others, ...survivors]) await stream.until('again\n');
+  });
+
+  await t.test('metrics are those of all processes, and counters do not fall when a worker dies', async (t) => {
+    t.equal(publishedBefore, 1);
+    await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
+    t.ok((await counted()) >= atLeast);
+  });
+
+  await t.test('a unix socket is shared by the workers, also by those that come later', async (t) => {
+    await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
+    t.match(holdfast.child.stdout, `listening on unix:${path} (clients)`);
+    t.equal(statSync(path).mode & 0o777, 0o600);
+    const answered = new Set<unknown>();
+    await until('answers of all workers', async () => {
+      t.equal(await askSocket(t, path), 200);
+      for (const { worker, status, url } of holdfast.records())
+        if (status === 200 && url === SOCKET_URL) answered.add(worker);
+      return answered.size === WORKERS;
+    });
+  });
+
+  await t.test('workers do not outlive a primary that is killed', async (t) => {
+    const workers = pidsOf(holdfast);
+    t.equal(workers.length, WORKERS);
+    holdfast.child.signal('SIGKILL');
+    await holdfast.child.exited;
+    await until('the end of the workers', () => workers.every(isGone));
+  });
 });
 
 t.test('a worker that does not read what it is sent is killed and replaced', async (t) => {
-  const { holdfast } = await start(t, { settings: { workers: 2, push_in_http_max_body_size: 10_000_000 } });
+  const holdfast = await start(t, { settings: { push_in_http_max_body_size: 10_000_000 } });
   const streams = await openStreams(t, holdfast, 4);
   const [victim] = pidsOf(holdfast) as [number];
   process.kill(victim, 'SIGSTOP');
   const big = 'x'.repeat(4_000_000);
   let published = 0;
   await until('the kill', async () => {
-    if (published++ < 30) await holdfast.publish(streamItem('room', `${big}\n`));
+    // The streams have no use for what is for long polls; their worker is sent it all the same.
+    if (published++ < 30) await holdfast.publish(responseItem('room', big));
     return holdfast.records().some(({ msg }) => msg === 'worker does not read what it is sent: killed');
   });
   await until('its end', () => isGone(victim));
@@ -196,70 +272,49 @@ t.test('a worker that does not read what it is sent is killed and replaced', asy
   for (const stream of streams) stream.drop();
 });
 
-t.test('SIGHUP reloads the routes and opens the log anew in all workers', async (t) => {
+t.test('signals', async (t) => {
   const directory = newDirectory(t);
-  const [old, renewed] = await Promise.all(
-    ['old', 'new'].map((name) => startOrigin(t, (_request, response) => response.end(`${name}\n`))),
-  );
+  const [old, renewed] = await Promise.all(['old', 'new'].map((name) => startHoldingOrigin(t, `${name}\n`)));
   const file = join(directory, 'routes');
   const log = join(directory, 'log');
   writeFileSync(file, `* ${old?.target}\n`);
   const settings = { workers: WORKERS, routesfile: 'routes', logfile: log };
   const holdfast = await startHoldfast(t, { directory, settings });
-  const answers = () => Promise.all(Array.from({ length: 6 }, async () => (await ask(t, `${holdfast.clients}/`)).text));
-  t.strictSame(new Set(await answers()), new Set(['old\n']));
-  renameSync(log, `${log}.1`);
-  writeFileSync(file, `* ${renewed?.target}\n`);
-  holdfast.child.signal('SIGHUP');
-  await until('new routes everywhere', async () => (await answers()).every((text) => text === 'new\n'));
-  const lines = () =>
-    readFileSync(log, 'utf8')
-      .trim()
-      .split('\n')
-      .filter((line) => line.startsWith('{'));
-  const writers = () => new Set(lines().map((line) => (JSON.parse(line) as { worker?: number }).worker));
-  await until('lines of all workers in the new file', async () => {
-    await answers();
-    return existsSync(log) && [1, 2, 3].every((worker) => writers().has(worker));
+
+  await t.test('SIGHUP reloads the routes and opens the log anew in all workers', async (t) => {
+    const answers = () =>
+      Promise.all(Array.from({ length: 6 }, async () => (await ask(t, `${holdfast.clients}/`)).text));
+    t.strictSame(new Set(await answers()), new Set(['old\n']));
+    renameSync(log, `${log}.1`);
+    writeFileSync(file, `* ${renewed?.target}\n`);
+    holdfast.child.signal('SIGHUP');
+    await until('new routes everywhere', async () => (await answers()).every((text) => text === 'new\n'));
+    const lines = () =>
+      readFileSync(log, 'utf8')
+        .trim()
+        .split('\n')
+        .filter((line) => line.startsWith('{'));
+    const writers = () => new Set(lines().map((line) => (JSON.parse(line) as { worker?: number }).worker));
+    await until('lines of all workers in the new file', async () => {
+      await answers();
+      return existsSync(log) && Array.from({ length: WORKERS }, (_, i) => i + 1).every((n) => writers().has(n));
+    });
   });
-});
 
-t.test('SIGTERM drains all workers: streams end cleanly, polls get their own answer, exit 0', async (t) => {
-  const { holdfast } = await start(t);
-  const streams = await openStreams(t, holdfast, 6);
-  const polls = Array.from({ length: 6 }, () => ask(t, `${holdfast.clients}/poll/room`));
-  await holdfast.holds('response', 6);
-  const workers = pidsOf(holdfast);
-  // As a service manager or a terminal does: to all of them.
-  for (const pid of workers) process.kill(pid, 'SIGTERM');
-  t.match(await ask(t, `${holdfast.clients}/`), { status: 200 }, 'workers wait for their primary');
-  holdfast.child.signal('SIGTERM');
-  for (const poll of await Promise.all(polls)) t.equal(poll.text, 'nothing new\n');
-  for (const stream of streams) t.equal(await stream.end(), 'complete');
-  t.match(await holdfast.child.exited, { code: 0, signal: null });
-  t.ok(workers.every(isGone));
-});
-
-t.test('workers do not outlive a primary that is killed', async (t) => {
-  const { holdfast } = await start(t);
-  const workers = pidsOf(holdfast);
-  holdfast.child.signal('SIGKILL');
-  await holdfast.child.exited;
-  await until('the end of the workers', () => workers.every(isGone));
-});
-
-t.test('metrics are those of all processes, and counters do not fall when a worker dies', async (t) => {
-  const { holdfast } = await start(t);
-  for (let i = 0; i < 30; i++) await ask(t, `${holdfast.clients}/`);
-  const counted = () => holdfast.metric('holdfast_requests_total{status="2xx"}');
-  await until('all requests counted', async () => (await counted()) === 30);
-  await openStreams(t, holdfast, 3);
-  await holdfast.publish(streamItem('room', 'x\n'));
-  t.equal(await holdfast.metric('holdfast_items_published_total'), 1);
-  const atLeast = await counted();
-  process.kill(pidsOf(holdfast)[0] as number, 'SIGKILL');
-  await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
-  t.ok((await counted()) >= atLeast);
+  await t.test('SIGTERM drains all workers: streams end cleanly, polls get their own answer, exit 0', async (t) => {
+    const streams = await openStreams(t, holdfast, 6);
+    const polls = Array.from({ length: 6 }, () => ask(t, `${holdfast.clients}/poll/room`));
+    await holdfast.holds('response', 6);
+    const workers = pidsOf(holdfast);
+    // As a service manager or a terminal does: to all of them.
+    for (const pid of workers) process.kill(pid, 'SIGTERM');
+    t.match(await ask(t, `${holdfast.clients}/`), { status: 200 }, 'workers wait for their primary');
+    holdfast.child.signal('SIGTERM');
+    for (const poll of await Promise.all(polls)) t.equal(poll.text, 'nothing new\n');
+    for (const stream of streams) t.equal(await stream.end(), 'complete');
+    t.match(await holdfast.child.exited, { code: 0, signal: null });
+    t.ok(workers.every(isGone));
+  });
 });
 
 t.test('a port in use stops the node, with one line', async (t) => {
@@ -268,39 +323,23 @@ t.test('a port in use stops the node, with one line', async (t) => {
   t.teardown(() => taken.close());
   const { port } = taken.address() as { port: number };
   const directory = newDirectory(t);
-  const args = ['--route', '* test', '--workers', '3', '--port', `127.0.0.1:${port}`, '--control-port', '0'];
+  const args = ['--route', '* test', '--workers', '2', '--port', `127.0.0.1:${port}`, '--control-port', '0'];
   const child = runHoldfast(t, { directory, args });
   t.match(await child.exited, { code: 1 });
   t.equal(child.stderr, `holdfast: cannot listen on 127.0.0.1:${port}: it is in use\n`);
 });
 
 t.test('--workers auto is one for each core', async (t) => {
-  const { holdfast } = await start(t, { args: ['--workers', 'auto'] });
+  const holdfast = await start(t, { args: ['--workers', 'auto'] });
   const cores = availableParallelism();
   t.equal(pidsOf(holdfast).length, cores === 1 ? 0 : cores);
   t.match(await ask(t, `${holdfast.clients}/`), { status: 200 });
 });
 
-t.test('a unix socket is shared by the workers, also by those that come later', async (t) => {
-  const directory = newDirectory(t);
-  const path = join(directory, 'clients');
-  const { holdfast } = await start(t, { directory, settings: { local_ports: `${path}?mode=600` } });
-  process.kill(pidsOf(holdfast)[0] as number, 'SIGKILL');
-  await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
-  t.match(holdfast.child.stdout, `listening on unix:${path} (clients)`);
-  t.equal(statSync(path).mode & 0o777, 0o600);
-  const answered = new Set<unknown>();
-  await until('answers of all workers', async () => {
-    t.equal(await askSocket(t, path), 200);
-    for (const { worker, status } of holdfast.records()) if (status === 200) answered.add(worker);
-    return answered.size === WORKERS;
-  });
-});
-
 t.test(
   'each worker takes its part of client_maxconn; over it connections are closed, and the node goes on',
   async (t) => {
-    const { holdfast } = await start(t, { settings: { workers: 2, client_maxconn: 8 } });
+    const holdfast = await start(t, { settings: { workers: 2, client_maxconn: 8 } });
     const streams: Answer[] = [];
     for (let i = 0; i < 12; i++) {
       await open(t, `${holdfast.clients}/stream/room`).then(
@@ -316,23 +355,8 @@ t.test(
   },
 );
 
-t.test('a route with sockjs is warned of: WebSockets are served, sessions over HTTP are not', async (t) => {
-  const echo = await startEcho(t, 'direct');
-  const routes = [`*,sockjs=/sock ${echo.target}`];
-  const holdfast = await startHoldfast(t, { routes, settings: { workers: 2 } });
-  await holdfast.record('of sockjs', ({ msg }) => String(msg).startsWith('sockjs: with workers'));
-  for (const transport of ['xhr', 'xhr_streaming']) {
-    const answer = await ask(t, `${holdfast.clients}/sock/000/session/${transport}`, { method: 'POST' });
-    t.match(answer, { status: 503, text: 'Only WebSocket is served here\n' });
-  }
-  const client = await openWs(t, wsUrl(holdfast.clients, '/sock/000/session/websocket'));
-  t.equal(await client.text(), 'o');
-  client.send('["hello"]');
-  t.equal(await client.text(), 'a["hello"]');
-});
-
 t.test('the uws edge: workers share one port, and replace each other', async (t) => {
-  const { holdfast } = await start(t, { settings: { edge: 'uws' } });
+  const holdfast = await start(t, { settings: { edge: 'uws' } });
   t.equal(pidsOf(holdfast).length, WORKERS);
   const streams = await openStreams(t, holdfast, 20);
   await holdfast.publish(streamItem('room', 'one\n'));

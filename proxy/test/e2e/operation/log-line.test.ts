@@ -22,8 +22,11 @@ const conf = (more = '') => `[runner]\nhttp_port=127.0.0.1:0\n[handler]\npush_in
 const STAMP = String.raw`\[INFO\] \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}`;
 const PATHS = 'direct_write, idle_connection, read_pause, bodiless_head, write_queue, write_progress';
 
+/** With a pushpin.conf, and beside it a route that keeps its requests out of the log. */
+const routes = [`* ${origin.target}`, `quiet,log_level=1 ${origin.target}`];
+const holdfast = await startHoldfast(t, { config: conf(), routes });
+
 t.test('with a pushpin.conf, lines are text: [LEVEL] date time [part] message', async (t) => {
-  const holdfast = await startHoldfast(t, { config: conf(), routes: [`* ${origin.target}`] });
   const { clients, child } = holdfast;
   await child.line(new RegExp(`^${STAMP} \\[holdfast\\] fast paths: ${PATHS}\n`, 'm'));
   const host = new URL(clients).host;
@@ -58,7 +61,6 @@ t.test('log_from and log_user_agent add their fields, route= names the route', a
 });
 
 t.test('a retry for a held client is marked in its line', async (t) => {
-  const holdfast = await startHoldfast(t, { config: conf(), routes: [`* ${origin.target}`] });
   const poll = open(t, `${holdfast.clients}/poll`);
   poll.catch(() => {});
   await holdfast.child.line(/\/poll -> \S+ accept id=\S+\n/);
@@ -67,8 +69,6 @@ t.test('a retry for a held client is marked in its line', async (t) => {
 });
 
 t.test('log levels: a part may differ, and a route may keep its requests out of the log', async (t) => {
-  const routes = [`* ${origin.target}`, `quiet,log_level=1 ${origin.target}`];
-  const holdfast = await startHoldfast(t, { config: conf(), routes });
   await ask(t, `${holdfast.clients}/unheard`, { headers: { Host: 'quiet' } });
   await ask(t, `${holdfast.clients}/heard`);
   await holdfast.child.line(/\/heard /);
@@ -114,7 +114,6 @@ for (const [title, more, args] of [
 }
 
 t.test('a warning in text has its fields', async (t) => {
-  const holdfast = await startHoldfast(t, { config: conf(), routes: [`* ${origin.target}`] });
   await fetch(`${holdfast.control}/publish/`, { method: 'POST', body: '{}' });
   const found = await until('the warning', () => /^\[WARN\] .* \[control\] .*$/m.exec(holdfast.child.stdout));
   t.match(found[0], / status=400 code="ERR_[A-Z_]+"/);

@@ -31,9 +31,10 @@ const origin = await startOrigin(t, (request, response) => {
 
 const edges = ['node', 'uws'] as const;
 
-function start(t: Test, props: string, options: HoldfastOptions = {}): Promise<Holdfast> {
+/** Starts a node with a route for each of these properties. */
+function start(t: Test, props: readonly string[], options: HoldfastOptions = {}): Promise<Holdfast> {
   const settings = { log_format: 'json', ...options.settings };
-  return startHoldfast(t, { ...options, routes: [`*${props} ${origin.target}`], settings });
+  return startHoldfast(t, { ...options, routes: props.map((some) => `*${some} ${origin.target}`), settings });
 }
 
 /** So many clients at once; each answer with its head. */
@@ -56,9 +57,11 @@ async function refusals(answers: readonly Promise<Answer>[], expected: number): 
 const byStatus = (answers: readonly Answer[], status: number) => answers.filter((one) => one.status === status);
 
 for (const edge of edges) {
+  const limits = [',path_beg=/rate,id=api,limit_rate=1/h:7', ',limit_holds=7'];
+  const holdfast = await start(t, limits, { settings: { edge } });
+
   t.test(`${edge}: limit_rate lets exactly so many requests through`, async (t) => {
-    const holdfast = await start(t, ',id=api,limit_rate=1/h:7', { settings: { edge } });
-    const answers = await Promise.all(many(t, holdfast.clients));
+    const answers = await Promise.all(many(t, `${holdfast.clients}/rate`));
     t.equal(byStatus(answers, 200).length, 7);
     const refused = byStatus(answers, 429);
     t.equal(refused.length, CLIENTS - 7);
@@ -73,7 +76,6 @@ for (const edge of edges) {
   });
 
   t.test(`${edge}: limit_holds lets exactly so many be held, and others once those have gone`, async (t) => {
-    const holdfast = await start(t, ',limit_holds=7', { settings: { edge } });
     const polls = many(t, `${holdfast.clients}/poll`);
     const refused = await refusals(polls, CLIENTS - 7);
     t.match(refused[0]?.headers['retry-after'], /^\d+$/);
@@ -106,16 +108,25 @@ for (const edge of edges) {
   });
 }
 
+/** A node behind a trusted proxy, with a route for each kind of key. */
+const keyed = await start(
+  t,
+  [
+    ',path_beg=/field,limit_key=header:X-Api-Key,limit_rate=1/h:5',
+    ',path_beg=/user,limit_key=user,limit_holds=3',
+    ',path_beg=/address,limit_rate=1/h:2',
+  ],
+  { settings: { trusted_proxies: '127.0.0.1' } },
+);
+
 t.test('a key of its own for each value of a field, and for each user', async (t) => {
-  const byField = await start(t, ',limit_key=header:X-Api-Key,limit_rate=1/h:5');
   for (const key of ['a', 'b', `${'x'.repeat(100)}1`, `${'x'.repeat(100)}2`]) {
-    const answers = await Promise.all(many(t, byField.clients, { 'X-Api-Key': key }, 10));
+    const answers = await Promise.all(many(t, `${keyed.clients}/field`, { 'X-Api-Key': key }, 10));
     t.equal(byStatus(answers, 200).length, 5, key);
   }
-  t.notMatch(byField.child.stdout, /x{50}/, 'the log does not have the values');
-  const byUser = await start(t, ',limit_key=user,limit_holds=3');
-  for (const user of ['ann', 'bob']) await refusals(many(t, `${byUser.clients}/user`, { 'X-User': user }, 10), 7);
-  await byUser.holds('response', 6);
+  t.notMatch(keyed.child.stdout, /x{50}/, 'the log does not have the values');
+  for (const user of ['ann', 'bob']) await refusals(many(t, `${keyed.clients}/user`, { 'X-User': user }, 10), 7);
+  await keyed.holds('response', 6);
 });
 
 t.test('what a client has counts on when routes are loaded again', async (t) => {
@@ -132,9 +143,7 @@ t.test('what a client has counts on when routes are loaded again', async (t) => 
 });
 
 t.test('the address is that of the client behind a trusted proxy; IPv6 by networks of 64 bits', async (t) => {
-  const settings = { trusted_proxies: '127.0.0.1' };
-  const holdfast = await start(t, ',limit_rate=1/h:2', { settings });
-  const as = (address: string) => ask(t, holdfast.clients, { headers: { 'X-Forwarded-For': address } });
+  const as = (address: string) => ask(t, `${keyed.clients}/address`, { headers: { 'X-Forwarded-For': address } });
   const statuses: number[] = [];
   for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2']) statuses.push((await as(address)).status);
   for (const host of ['1', '2', 'ffff:3']) statuses.push((await as(`2001:db8:1:2::${host}`)).status);
@@ -207,7 +216,11 @@ for (const edge of edges) {
 
 t.test('with too little memory new holds get 503, while held ones and publishes go on', async (t) => {
   const settings = { shed_memory: '50%', edge: 'node' };
-  const holdfast = await start(t, '', { settings, env: { NODE_OPTIONS: '--max-old-space-size=96' }, manyFiles: true });
+  const holdfast = await start(t, [''], {
+    settings,
+    env: { NODE_OPTIONS: '--max-old-space-size=96' },
+    manyFiles: true,
+  });
   const first = await open(t, `${holdfast.clients}/stream`);
   await holdfast.holds('stream', 1);
   let refused: Answer | undefined;

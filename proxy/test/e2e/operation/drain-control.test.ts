@@ -96,26 +96,32 @@ async function replaceWorker(holdfast: Holdfast): Promise<void> {
   await until('the next worker', () => served() > count);
 }
 
-t.test('a worker that dies in a drain is replaced by one that drains as the others do', async (t) => {
-  const holdfast = await start(t, { workers: 2 });
-  t.match(await drain(holdfast, 'POST'), { status: 200 });
-  await replaceWorker(holdfast);
-  for (let i = 0; i < 4; i++)
-    t.match(await ask(t, `${holdfast.clients}/quick`), { status: 200, headers: { connection: 'close' } });
-  const streams = await Promise.all(Array.from({ length: 6 }, () => openStream(t, holdfast)));
-  for (const stream of streams) t.equal(await stream.end(), 'complete');
-  t.match(await drain(holdfast, 'DELETE'), { status: 200, state: 'serving' });
-  t.equal((await openStream(t, holdfast)).status, 200);
-});
-
-t.test('so is one that dies while the node goes down', async (t) => {
+t.test('a worker that dies is replaced by one that drains as the others do', async (t) => {
   const holdfast = await start(t, { workers: 2, shutdown_delay: '8s', shutdown_window: '1s' });
-  holdfast.child.signal('SIGTERM');
-  await holdfast.record('of the drain', ({ msg }) => String(msg).startsWith('draining'));
-  await replaceWorker(holdfast);
-  const streams = await Promise.all(Array.from({ length: 6 }, () => openStream(t, holdfast)));
-  for (const stream of streams) t.equal(await stream.end(), 'complete');
-  t.match(await holdfast.child.exited, { code: 0, signal: null });
+  const endsStreams = async (t: Test) => {
+    const streams = await Promise.all(Array.from({ length: 6 }, () => openStream(t, holdfast)));
+    for (const stream of streams) t.equal(await stream.end(), 'complete');
+  };
+
+  await t.test('in a drain', async (t) => {
+    t.match(await drain(holdfast, 'POST'), { status: 200 });
+    await replaceWorker(holdfast);
+    for (let i = 0; i < 4; i++)
+      t.match(await ask(t, `${holdfast.clients}/quick`), { status: 200, headers: { connection: 'close' } });
+    await endsStreams(t);
+    t.match(await drain(holdfast, 'DELETE'), { status: 200, state: 'serving' });
+    t.equal((await openStream(t, holdfast)).status, 200);
+  });
+
+  await t.test('while the node goes down', async (t) => {
+    const drains = () => holdfast.records().filter(({ msg }) => String(msg).startsWith('draining')).length;
+    const before = drains();
+    holdfast.child.signal('SIGTERM');
+    await until('the drain', () => drains() > before);
+    await replaceWorker(holdfast);
+    await endsStreams(t);
+    t.match(await holdfast.child.exited, { code: 0, signal: null });
+  });
 });
 
 t.test('SIGTERM goes on with a drain that has begun, and does not wait for one that is over', async (t) => {

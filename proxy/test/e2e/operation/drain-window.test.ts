@@ -27,9 +27,9 @@ async function start(t: Test, settings: Readonly<Record<string, string | number 
   return { waiting, holdfast: await startHoldfast(t, { routes: [`* ${origin.target}`], settings }) };
 }
 
+// Each edge, alone in its process or beside another: workers are the same to both.
 for (const [edge, workers] of [
   ['node', 1],
-  ['node', 2],
   ['uws', 2],
 ] as const) {
   t.test(

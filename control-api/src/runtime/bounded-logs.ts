@@ -78,7 +78,7 @@ export class PacedLog implements Log {
 export const CAUSES_MAX = 100;
 
 /**
- * @limit {s} between two lines about the same cause
+ * @limit {s} in which a cause that goes on has one line, after its first; all causes have the same windows
  * @over one line has the number of repetitions
  */
 export const CAUSE_MS = 1_000;
@@ -95,8 +95,8 @@ interface LoggedCause {
 }
 
 /**
- * A log of causes. The first line of a cause is written at once. While it goes on there is one line in `CAUSE_MS`, of its
- * latest case, in which `again` says how many there were since the line before.
+ * A log of causes. The first line of a cause is written at once. While it goes on there is one line at the end of each window of
+ * `CAUSE_MS`, of its latest case, in which `again` says how many there were since the line before.
  */
 export class CauseLog {
   readonly #log: Log;

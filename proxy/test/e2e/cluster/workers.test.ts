@@ -213,7 +213,7 @@ t.test('kill -9 of a worker', async (t) => {
     const holds = () => holdfast.metric('holdfast_holds{kind="stream"}');
     await until('the end of the connections of one worker', async () => broken > 0 && (await holds()) === 30 - broken);
     await Promise.all([...survivors].map((stream) => stream.until('\n49\n')));
-    t.ok(survivors.size >= 10 && survivors.size <= 27, `${survivors.size} of 30 connections survive`);
+    t.ok(survivors.size >= 5 && survivors.size <= 27, `${survivors.size} of 30 connections survive`);
     for (const stream of survivors) t.equal(stream.text, expected);
     t.match(await holdfast.record('of the end', ({ signal }) => signal === 'SIGKILL'), {
       pid: victim,

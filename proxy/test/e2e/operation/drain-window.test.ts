@@ -94,7 +94,7 @@ for (const [edge, workers] of [
   t.test(
     `${edge}, workers ${workers}: during the delay all is served, and answers close their connections`,
     async (t) => {
-      const { holdfast } = await start(t, { edge, workers, shutdown_delay: '4s' });
+      const { holdfast } = await start(t, { edge, workers, shutdown_delay: '8s' });
       const old = await connectTo(t, holdfast.clients);
       old.send('GET /before HTTP/1.1', 'Host: a', '');
       await old.until('quick\n');

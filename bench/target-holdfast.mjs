@@ -3,9 +3,8 @@ import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../scripts/setup.mjs';
 import { freePort, start, waitForPorts } from './process.mjs';
-import { gripSpeech, makeFolder, RunningTarget } from './target.mjs';
+import { gripSpeech, holdfastCommand, makeFolder, RunningTarget } from './target.mjs';
 
-const command = path.join(root, 'proxy/bin/holdfast.js');
 const nodesInOne = path.join(root, 'bench/nodes-in-one.mjs');
 
 /** More than any bench opens. */
@@ -33,7 +32,7 @@ function holdfast(edge) {
         ports.client = await freePort();
         args.push(...tlsArguments(folder, ports.client, certificate));
       }
-      const started = start(process.execPath, [...nodeFlags, command, ...args], { cwd: folder });
+      const started = start(process.execPath, [...nodeFlags, holdfastCommand, ...args], { cwd: folder });
       const running = new RunningTarget([started], ports, gripSpeech, folder);
       await waitOrStop(running, started, Object.values(ports));
       return running;

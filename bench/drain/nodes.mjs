@@ -3,12 +3,9 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { root } from '../../scripts/setup.mjs';
 import { freePort, start, stop, waitForPorts } from '../process.mjs';
-import { makeFolder } from '../target.mjs';
+import { holdfastCommand, makeFolder } from '../target.mjs';
 import { now } from './mix.mjs';
-
-const command = path.join(root, 'proxy/bin/holdfast.js');
 
 /** Clock ticks in a second, in which the kernel says what a process has used. */
 const TICKS = 100;
@@ -42,7 +39,7 @@ export class DrainNode {
     };
     // JSON is YAML.
     writeFileSync(file, JSON.stringify({ ...places, ...settings }));
-    const started = start(process.execPath, [command, '--config', file], { cwd: folder });
+    const started = start(process.execPath, [holdfastCommand, '--config', file], { cwd: folder });
     const node = new DrainNode(started, folder, place);
     try {
       await waitForPorts(started, [place.control]);

@@ -53,7 +53,7 @@ export function echoWork(name) {
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
 async function measure(load, path, { isSmoke, passSeconds, size }) {
-  const check = await load.do('echo', { path, size, concurrent: 1, warm: 0, seconds: isSmoke ? 0.1 : 0.5 });
+  const check = await load.do('echo', { path, size, concurrent: 1, warm: 0, seconds: 0.5 });
   const concurrent = isSmoke ? 4 : CONCURRENT;
   const answer = await load.do('echo', { path, size, concurrent, warm: isSmoke ? 0.1 : 1, seconds: passSeconds });
   const wrong = check.wrong + answer.wrong;

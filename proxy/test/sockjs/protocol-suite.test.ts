@@ -86,11 +86,15 @@ for (const [edge, own] of [
     const { clients } = await startHoldfast(t, { routes, settings: { edge } });
     const count = Object.keys(cases).length - Object.keys({ ...NEITHER, ...own }).length;
     t.ok(count >= 50, `${count} of ${Object.keys(cases).length}`);
-    for (const [name, run] of Object.entries(cases)) {
-      const why = NEITHER[name] ?? own[name];
+    // All at once: each has its own sessions, and one that is not kept waits as long as a client has patience.
+    const results = Object.entries(cases).map(async ([name, run]) => {
       const it = new ProtocolCase(clients);
       const failure = await failureOf(() => run(it));
       it.end();
+      return { name, failure };
+    });
+    for (const { name, failure } of await Promise.all(results)) {
+      const why = NEITHER[name] ?? own[name];
       if (why === undefined) t.equal(failure?.message, undefined, name);
       else t.ok(failure !== undefined, `${name}: ${why}`);
     }
